@@ -80,7 +80,7 @@ type Value struct {
 	Doc  string
 }
 
-// Field is one column.
+// Field is one column. Its zero Kind is String.
 type Field struct {
 	Name     string
 	Kind     Kind
@@ -101,6 +101,8 @@ type Table struct {
 	Optional Domain // of these, the domains that can do without it
 	Version  int    // schema version, published with every snapshot of a Log
 	Fields   []Field
+
+	NewestFirst string // the field by which a Log is sorted first, newest value first; empty for all but the audit log
 }
 
 // Index returns the position of the named field, or -1.
@@ -108,7 +110,7 @@ func (t *Table) Index(name string) int {
 	return slices.IndexFunc(t.Fields, func(f Field) bool { return f.Name == name })
 }
 
-// Grain returns the names of the fields that make up the grain (Log) or the key (State), in sort order.
+// Grain returns the names of the fields that make up the grain (Log) or the key (State), in field order.
 func (t *Table) Grain() []string {
 	var names []string
 	for _, f := range t.Fields {
@@ -119,8 +121,29 @@ func (t *Table) Grain() []string {
 	return names
 }
 
+// SortOrder returns the names of the fields that rows of the table are sorted by: workspace_id first, then a day
+// or an instant of the grain, then the rest of the grain in field order. All ascend, nulls first, text by its bytes
+// and false before true, but for NewestFirst, which leads and descends. It is nil for a table without a grain.
+func (t *Table) SortOrder() []string {
+	var lead, days, rest []string
+	for _, f := range t.Fields {
+		switch {
+		case f.Name == t.NewestFirst:
+			lead = append([]string{f.Name}, lead...)
+		case !f.Grain:
+		case f.Name == "workspace_id":
+			lead = append(lead, f.Name)
+		case f.Kind == Date, f.Kind == Timestamp:
+			days = append(days, f.Name)
+		default:
+			rest = append(rest, f.Name)
+		}
+	}
+	return slices.Concat(lead, days, rest)
+}
+
 // Schema returns the Arrow schema of the table, with the meaning of each field and of the table as metadata.
-// String columns are utf8 here; a batch may carry them as dictionary<int32, utf8>.
+// String columns are utf8 here; a batch may carry them as dictionary<int32, utf8>. Only a Log has a schema_version.
 func (t *Table) Schema() *arrow.Schema {
 	fields := make([]arrow.Field, len(t.Fields))
 	for i, f := range t.Fields {
@@ -131,8 +154,10 @@ func (t *Table) Schema() *arrow.Schema {
 			Metadata: arrow.MetadataFrom(map[string]string{"description": f.Doc}),
 		}
 	}
-	meta := arrow.NewMetadata(
-		[]string{"table", "description", "schema_version"},
-		[]string{t.Name, t.Doc, strconv.Itoa(t.Version)})
+	keys, values := []string{"table", "description"}, []string{t.Name, t.Doc}
+	if t.Role == Log {
+		keys, values = append(keys, "schema_version"), append(values, strconv.Itoa(t.Version))
+	}
+	meta := arrow.NewMetadata(keys, values)
 	return arrow.NewSchema(fields, &meta)
 }
