@@ -104,33 +104,37 @@ func TestBucketLargeObject(t *testing.T) {
 	})
 }
 
-// TestBucketCancelledWrite checks what the publish protocol stands on: a write whose context ends leaves the old
-// object as it was.
-func TestBucketCancelledWrite(t *testing.T) {
+// TestBucketAbortedUpload checks what the publish protocol stands on: an upload that fails midway, and whose
+// context is cancelled before the failure reaches the bucket, leaves the old object as it was. (Without the
+// cancelling gs publishes the half.) It goes through Upload because azblob panics on a failed Writer, see Bucket.
+func TestBucketAbortedUpload(t *testing.T) {
 	testservice.ForEachBucket(t, func(t *testing.T, b *blob.Bucket, _ string) {
 		ctx := t.Context()
 		if err := b.WriteAll(ctx, "object", []byte("old"), nil); err != nil {
 			t.Fatal(err)
 		}
-		cancelled, cancel := context.WithCancel(ctx)
-		w, err := b.NewWriter(cancelled, "object", &blob.WriterOptions{ContentType: "text/plain"})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := w.Write([]byte("new, but only half")); err != nil {
-			t.Fatal(err)
-		}
-		cancel()
-		if err := w.Close(); err == nil {
-			t.Error("closing a cancelled write: no error")
-		}
-		if got, err := b.ReadAll(ctx, "object"); err != nil || string(got) != "old" {
-			t.Errorf("after a cancelled write: got %q, %v; want the old object", got, err)
+		for _, size := range []int{0, 18, 9 << 20} { // before the first byte, and in the first and a later part of the upload
+			cancelled, cancel := context.WithCancel(ctx)
+			r := io.MultiReader(bytes.NewReader(make([]byte, size)), &failingReader{cancel})
+			if err := b.Upload(cancelled, "object", r, &blob.WriterOptions{ContentType: "text/plain"}); err == nil {
+				t.Errorf("uploading from a reader that fails after %d bytes: no error", size)
+			}
+			if got, err := b.ReadAll(ctx, "object"); err != nil || string(got) != "old" {
+				t.Errorf("after an upload aborted at %d bytes: got %d bytes, %v; want the old object", size, len(got), err)
+			}
 		}
 		if got := list(t, b, nil); !slices.Equal(got, []string{"object"}) {
-			t.Errorf("after a cancelled write: the bucket holds %q", got)
+			t.Errorf("after aborted uploads: the bucket holds %q", got)
 		}
 	})
+}
+
+// failingReader cancels, then fails.
+type failingReader struct{ cancel func() }
+
+func (r *failingReader) Read([]byte) (int, error) {
+	r.cancel()
+	return 0, errors.New("the reader failed, as it should")
 }
 
 // TestBucketConditionalWrite checks what the lease stands on: of two writes that must create, one fails.
