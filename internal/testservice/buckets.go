@@ -25,9 +25,10 @@ import (
 //   - file, s3, gs: the servers keep objects as files: `a` and `a/b` cannot both exist, and a path element holds
 //     255 bytes at most. Real S3 and GCS have neither limit.
 //   - file: IfNotExist holds within one process only; attributes live in `.attrs` files beside the objects.
-//   - azblob: Close of a blob.Writer panics when the upload fails, be it cancelled, refused by IfNotExist or cut off
-//     (gocloud.dev v0.47): write through Bucket.Upload, which does not.
-//   - gs: Upload from a reader that fails publishes what came before: cancel the context before the error returns.
+//   - azblob: Close of a blob.Writer, and with it Bucket.WriteAll, panics when the upload fails: cancelled, refused
+//     by IfNotExist or cut off (gocloud.dev v0.47). Write through Bucket.Upload, which returns the error.
+//   - file, mem, gs: Upload from a reader that fails publishes what came before the error: the reader has to cancel
+//     the context before it returns the error. With s3 and azblob nothing is published either way.
 //   - mem, file: no generations or ETags to make a write conditional on, beyond IfNotExist.
 type Bucket struct {
 	Name string // file, mem, s3, azblob or gs
