@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"strings"
 
@@ -90,7 +91,7 @@ func JSON(w io.Writer) error {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(doc); err != nil {
-		return err // cannot happen: the document is strings, numbers and booleans
+		return fmt.Errorf("encode the dictionary as JSON: %w", err)
 	}
 	return writeAll(w, "JSON", b.String())
 }
