@@ -1,0 +1,269 @@
+package config
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"reflect"
+	"strings"
+	"time"
+)
+
+const redacted = "REDACTED"
+
+// URL is a URL that may carry a secret. Printing it by any verb, as JSON or YAML or through slog shows it as the
+// config file writes it, unexpanded and without passwords. The value hides behind a pointer so that fmt cannot
+// reach it inside a struct whose fields are not exported either.
+type URL struct {
+	value *string
+	shown string
+}
+
+// NewURL returns a URL with the given value.
+func NewURL(value string) URL { return URL{&value, Redact(value)} }
+
+// Reveal returns the value, secrets included: for opening a connection, never for printing.
+func (u URL) Reveal() string {
+	if u.value == nil {
+		return ""
+	}
+	return *u.value
+}
+
+// Scheme returns the scheme in lower case, or "" when there is none.
+func (u URL) Scheme() string { return scheme(u.Reveal()) }
+
+// String returns the URL as the file writes it, without passwords.
+func (u URL) String() string { return u.shown }
+
+// Format writes what String returns, quoted for %q and %#v.
+func (u URL) Format(f fmt.State, verb rune) { formatShown(f, verb, u.shown) }
+
+// MarshalText returns what String returns.
+func (u URL) MarshalText() ([]byte, error) { return []byte(u.shown), nil }
+
+// MarshalYAML returns what String returns.
+func (u URL) MarshalYAML() (any, error) { return u.shown, nil }
+
+// LogValue returns what String returns.
+func (u URL) LogValue() slog.Value { return slog.StringValue(u.shown) }
+
+func formatShown(f fmt.State, verb rune, s string) {
+	if verb == 'q' || verb == 'v' && f.Flag('#') {
+		s = fmt.Sprintf("%q", s)
+	}
+	io.WriteString(f, s) //nolint:errcheck // fmt.State reports no errors
+}
+
+// Redact returns a URL without what may be secret in it: the password, and the values of query parameters whose
+// names speak of secrets. A text that is no URL is hidden whole. `${VAR}` stays, for it is a name and no value.
+func Redact(raw string) string {
+	if raw == "" {
+		return ""
+	}
+	sch := scheme(raw)
+	if sch == "" {
+		if onlyReferences(raw) {
+			return raw
+		}
+		return redacted
+	}
+	head, rest := raw[:len(sch)+1], raw[len(sch)+1:]
+	if after, ok := strings.CutPrefix(rest, "//"); ok {
+		head, rest = head+"//", after
+		// A password may hold unescaped / ? # @: the last @ ends it, wherever that is.
+		if at := strings.LastIndexByte(rest, '@'); at > 0 && rest[0] != '/' {
+			if user, _, ok := strings.Cut(rest[:at], ":"); ok {
+				if pw := rest[len(user)+1 : at]; !onlyReferences(pw) {
+					rest = user + ":" + redacted + rest[at:]
+				}
+			}
+		}
+	}
+	base, query, ok := strings.Cut(rest, "?")
+	if !ok {
+		return head + rest
+	}
+	params := strings.Split(query, "&")
+	for i, p := range params {
+		name, value, ok := strings.Cut(p, "=")
+		if ok && value != "" && (secretName(name) || carriesPassword(value)) && !onlyReferences(value) {
+			params[i] = name + "=" + redacted
+		}
+	}
+	return head + base + "?" + strings.Join(params, "&")
+}
+
+// secretName reports whether a query parameter's name speaks of a secret.
+func secretName(name string) bool {
+	if n, err := url.QueryUnescape(name); err == nil {
+		name = n
+	}
+	name = strings.ToLower(name)
+	for _, word := range []string{"secret", "key", "token", "pass", "pwd", "sig", "cred", "auth", "sas"} {
+		if strings.Contains(name, word) {
+			return true
+		}
+	}
+	return name == "val" // of Go CDK's constant:// variables
+}
+
+// carriesPassword reports whether a parameter's value is itself a URL with a user.
+func carriesPassword(value string) bool {
+	if v, err := url.QueryUnescape(value); err == nil {
+		value = v
+	}
+	_, rest, ok := strings.Cut(value, "://")
+	return ok && strings.Contains(rest, "@")
+}
+
+// onlyReferences reports whether a text consists of one ${…} and nothing else, and so holds no value itself.
+func onlyReferences(s string) bool {
+	inner, ok := strings.CutPrefix(s, "${")
+	if !ok {
+		return false
+	}
+	inner, ok = strings.CutSuffix(inner, "}")
+	return ok && !strings.ContainsAny(inner, "{}") && !strings.HasPrefix(inner, "var:")
+}
+
+// scheme returns what stands before the first colon, in lower case, if it is a URL scheme.
+func scheme(raw string) string {
+	before, _, ok := strings.Cut(raw, ":")
+	if !ok || before == "" {
+		return ""
+	}
+	for i, r := range before {
+		letter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'
+		if !letter && (i == 0 || !strings.ContainsRune("0123456789+-.", r)) {
+			return ""
+		}
+	}
+	return strings.ToLower(before)
+}
+
+// origin holds, for the fields of one struct (by YAML name and path below it), the text of the file that was
+// expanded: it is what printing shows in their place.
+type origin map[string]string
+
+// shownFields renders a part of the config for printing, secrets left out, in the order of its fields.
+func shownFields(v reflect.Value, from origin, path string) any {
+	if raw, ok := from[path]; ok {
+		return raw
+	}
+	if v.CanInterface() {
+		switch x := v.Interface().(type) {
+		case URL:
+			return x.shown
+		case Date:
+			return x.String()
+		case time.Duration:
+			return x.String()
+		}
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		if f := v.FieldByName("origin"); f.IsValid() && f.Len() > 0 {
+			// Unexported fields can be read, not handed out: copy the texts.
+			own := origin{}
+			for it := f.MapRange(); it.Next(); {
+				own[it.Key().String()] = it.Value().String()
+			}
+			from, path = own, ""
+		} else if f.IsValid() {
+			from, path = nil, ""
+		}
+		var out shownMap
+		for i := range v.NumField() {
+			if name := yamlName(v.Type().Field(i)); name != "" {
+				out = append(out, shownPair{name, shownFields(v.Field(i), from, join(path, name))})
+			}
+		}
+		return out
+	case reflect.Map:
+		var out shownMap
+		keys := map[string]reflect.Value{}
+		for it := v.MapRange(); it.Next(); {
+			keys[it.Key().String()] = it.Value()
+		}
+		for _, k := range sortedKeys(keys) {
+			out = append(out, shownPair{k, shownFields(keys[k], from, join(path, k))})
+		}
+		return out
+	case reflect.Slice:
+		out := make([]any, v.Len())
+		for i := range out {
+			out[i] = shownFields(v.Index(i), from, fmt.Sprintf("%s[%d]", path, i))
+		}
+		return out
+	default:
+		return v.Interface()
+	}
+}
+
+type (
+	shownMap  []shownPair
+	shownPair struct {
+		key   string
+		value any
+	}
+)
+
+// MarshalJSON keeps the order of the fields.
+func (m shownMap) MarshalJSON() ([]byte, error) {
+	var b strings.Builder
+	b.WriteByte('{')
+	for i, p := range m {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		key, err := plainJSON(p.key)
+		if err != nil {
+			return nil, err
+		}
+		value, err := plainJSON(p.value)
+		if err != nil {
+			return nil, err
+		}
+		b.Write(key)
+		b.WriteByte(':')
+		b.Write(value)
+	}
+	b.WriteByte('}')
+	return []byte(b.String()), nil
+}
+
+func shownJSON(v any) ([]byte, error) { return plainJSON(shownFields(reflect.ValueOf(v), nil, "")) }
+
+// plainJSON marshals without escaping < and >, which queries are full of.
+func plainJSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+func formatJSON(f fmt.State, v any) {
+	b, err := shownJSON(v)
+	if err != nil {
+		b = []byte(err.Error())
+	}
+	f.Write(b) //nolint:errcheck // fmt.State reports no errors
+}
+
+func logJSON(v any) slog.Value {
+	b, err := shownJSON(v)
+	if err != nil {
+		return slog.StringValue(err.Error())
+	}
+	return slog.StringValue(string(b))
+}
+
+// yamlName returns the key of a field, or "" for a field that the file does not have.
+func yamlName(f reflect.StructField) string { return f.Tag.Get("yaml") }
