@@ -1,0 +1,65 @@
+package lake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"syscall"
+
+	"gocloud.dev/gcerrors"
+)
+
+// Sentinels that callers branch on. An error wraps at most one of them; its text names the bucket, the object and
+// what to do.
+var (
+	ErrNoSnapshot  = errors.New("no snapshot")                 // nothing was published for that date, or at all
+	ErrNotFound    = errors.New("not found")                   // no such object or bucket
+	ErrCorrupt     = errors.New("lake is damaged")             // what is stored contradicts itself
+	ErrUnsupported = errors.New("unsupported format version")  // written by a newer program
+	ErrNoSpace     = errors.New("no space left")               // disk full or over quota
+	ErrDenied      = errors.New("access denied")               // credentials or permissions
+	ErrUnreachable = errors.New("bucket unreachable")          // network: a retry may help
+	ErrUnfinished  = errors.New("publication not finished")    // recorded; Recover or the next Begin ends it
+	ErrBusy        = errors.New("another publication is open") // its intent record stands
+)
+
+// fail wraps an error of the bucket with what was being done, to which object, and what helps.
+func (l *Lake) fail(op, key string, err error) error {
+	object := l.Name()
+	if key != "" {
+		object = key + " in " + object
+	}
+	kind, hint := classify(err)
+	if kind == nil {
+		return fmt.Errorf("%s %s: %w", op, object, err)
+	}
+	return fmt.Errorf("%s %s: %w: %w; %s", op, object, kind, err, hint)
+}
+
+// classify finds the sentinel that an error of a bucket stands for, and what to do about it.
+func classify(err error) (kind error, hint string) {
+	var network net.Error
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return nil, ""
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return ErrNoSpace, "free space where the bucket lives or choose another in lake.bucket, then run again; " +
+			"what was published before stays as it is"
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS),
+		gcerrors.Code(err) == gcerrors.PermissionDenied:
+		return ErrDenied, "the program needs to list, read, write and delete below the prefix; " +
+			"check its credentials and the bucket's policy or the folder's owner"
+	case errors.Is(err, fs.ErrNotExist), gcerrors.Code(err) == gcerrors.NotFound:
+		return ErrNotFound, "check lake.bucket and lake.prefix; a folder is made when its URL says create_dir=true"
+	case errors.As(err, &network):
+		return ErrUnreachable, "check the network and the endpoint in lake.bucket; a retry may help"
+	}
+	return nil, ""
+}
+
+// corrupt reports a stored object that cannot be what this package wrote.
+func (l *Lake) corrupt(key, format string, args ...any) error {
+	return fmt.Errorf("%s in %s: %w: %s", key, l.Name(), ErrCorrupt, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,119 @@
+// Package lake publishes the objects of a run to a bucket so that a reader meets a whole snapshot or none, and
+// reads them back (contract §8). It never looks inside an object: Parquet, zips and CSV are bytes to it.
+//
+// The invariants I1…I7 that the comments cite are stated in docs/publishing.md.
+package lake
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"gocloud.dev/blob"
+	"gocloud.dev/gcerrors"
+)
+
+// Lake is a bucket and the prefix below which everything is kept. It is safe for concurrent use; one
+// publication at a time is the caller's duty.
+type Lake struct {
+	bucket *blob.Bucket
+	owned  bool   // opened here, so closed here
+	name   string // the bucket for messages: without user, password or query
+	prefix string // "" or "a/b/"
+	local  *local // where a file bucket keeps its files, nil for every other bucket
+
+	// hook is told of every step of the protocol. Crash tests end the process in it; nil otherwise.
+	hook func(step string)
+}
+
+// Open opens the bucket at a Go CDK URL. The driver of its scheme must be linked in. The caller closes the Lake.
+//
+// A file URL is opened with metadata=skip and no_tmp_dir unless it says otherwise: side files with attributes
+// would stand among the snapshots, and a rename from the system's temporary folder fails across file systems.
+func Open(ctx context.Context, bucketURL, prefix string) (*Lake, error) {
+	u, err := url.Parse(bucketURL)
+	if err != nil {
+		// The error of url.Parse repeats the URL, which may hold a secret.
+		return nil, fmt.Errorf("open lake: the bucket is not a URL; expected one like file:///var/lib/lake, s3://bucket?region=… or gs://bucket")
+	}
+	name := redact(u)
+	loc := localOf(u)
+	b, err := blob.OpenBucket(ctx, u.String())
+	if err != nil {
+		return nil, (&Lake{name: name}).fail("open", "", err)
+	}
+	l, err := New(b, name, prefix)
+	if err != nil {
+		_ = b.Close() // the first error is the one to report
+		return nil, err
+	}
+	l.owned, l.local = true, loc
+	return l, nil
+}
+
+// New returns a Lake over a bucket that the caller keeps and closes. The name stands for the bucket in messages.
+// On a file bucket Open gives more: it also makes renames durable and moves objects without copying them.
+func New(b *blob.Bucket, name, prefix string) (*Lake, error) {
+	prefix = strings.Trim(prefix, "/")
+	if prefix != "" {
+		if err := validKey(prefix); err != nil {
+			return nil, fmt.Errorf("open lake %s: prefix: %w", name, err)
+		}
+		prefix += "/"
+	}
+	return &Lake{bucket: b, name: name, prefix: prefix}, nil
+}
+
+// Close closes the bucket if Open opened it.
+func (l *Lake) Close() error {
+	if !l.owned {
+		return nil
+	}
+	if err := l.bucket.Close(); err != nil {
+		return l.fail("close", "", err)
+	}
+	return nil
+}
+
+// Name returns the bucket and the prefix as messages show them, without any secret.
+func (l *Lake) Name() string { return strings.TrimSuffix(l.name+"/"+l.prefix, "/") }
+
+// full turns a key below the prefix into the bucket's key.
+func (l *Lake) full(key string) string { return l.prefix + key }
+
+// step tells the tests how far a publication is.
+func (l *Lake) step(name string) {
+	if l.hook != nil {
+		l.hook(name)
+	}
+}
+
+// exists says whether an object is there, and how long it is.
+func (l *Lake) exists(ctx context.Context, key string) (size int64, found bool, err error) {
+	attrs, err := l.bucket.Attributes(ctx, l.full(key))
+	if gcerrors.Code(err) == gcerrors.NotFound {
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, l.fail("look up", key, err)
+	}
+	return attrs.Size, true, nil
+}
+
+// remove deletes an object; one that is already gone is no error, so that every removal can be repeated.
+func (l *Lake) remove(ctx context.Context, key string) error {
+	if err := l.bucket.Delete(ctx, l.full(key)); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+		return l.fail("delete", key, err)
+	}
+	if err := l.local.syncDir(l.full(key)); err != nil {
+		return l.fail("delete", key, err)
+	}
+	return nil
+}
+
+// redact returns what of a bucket's URL may be shown: user, password and query can hold secrets.
+func redact(u *url.URL) string {
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, Opaque: u.Opaque}
+	return strings.TrimSuffix(shown.String(), "/")
+}

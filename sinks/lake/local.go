@@ -1,0 +1,184 @@
+package lake
+
+import (
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// local is the folder behind a file bucket. The bucket's driver never calls fsync and copies where a link would
+// do; this makes what it did durable, so that a power cut is survived like a killed process (I7).
+// A nil *local stands for a bucket that is no folder: every method is then a no-op.
+type local struct {
+	dir      string
+	linkable bool // files have no side files with attributes, so a link is a whole copy
+
+	mu    sync.Mutex
+	known map[string]bool // folders whose own entries in their parents are durable
+}
+
+// localOf returns the folder of a file URL and completes the URL's options, or nil for another scheme.
+func localOf(u *url.URL) *local {
+	if u.Scheme != "file" {
+		return nil
+	}
+	q := u.Query()
+	for name, value := range map[string]string{"metadata": "skip", "no_tmp_dir": "true"} {
+		if !q.Has(name) {
+			q.Set(name, value)
+		}
+	}
+	u.RawQuery = q.Encode()
+	dir := u.Path
+	if u.Host == "." || os.PathSeparator != '/' { // as the driver reads its URLs
+		dir = strings.TrimPrefix(dir, "/")
+	}
+	return &local{dir: filepath.FromSlash(dir), linkable: q.Get("metadata") == "skip", known: map[string]bool{}}
+}
+
+func (d *local) path(fullKey string) string { return filepath.Join(d.dir, filepath.FromSlash(fullKey)) }
+
+// syncDir makes the entry of an object in its folder durable, and that of its folders the first time.
+func (d *local) syncDir(fullKey string) error {
+	if d == nil || runtime.GOOS == "windows" { // Windows cannot flush a folder
+		return nil
+	}
+	dir := filepath.Dir(d.path(fullKey))
+	root := filepath.Clean(d.dir)
+	for {
+		if err := fsyncDir(dir); err != nil {
+			return err
+		}
+		d.mu.Lock()
+		known := d.known[dir]
+		d.known[dir] = true
+		d.mu.Unlock()
+		if known || dir == root || len(dir) <= len(root) {
+			return nil
+		}
+		dir = filepath.Dir(dir)
+	}
+}
+
+func fsyncDir(dir string) error {
+	f, err := os.Open(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // removed since, with all that was in it
+	}
+	if err != nil {
+		return err
+	}
+	err = fsync(f)
+	return errors.Join(err, f.Close())
+}
+
+// fsync flushes a file. A file system that cannot is left to its own promises.
+func fsync(f *os.File) error {
+	err := f.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
+		return nil
+	}
+	return err
+}
+
+// link puts the file of one object under a second key, replacing what is there in one step. It reports false
+// where the file system has no links; the caller then copies.
+func (d *local) link(from, to, scratch string) (bool, error) {
+	if d == nil || !d.linkable {
+		return false, nil
+	}
+	tmp := d.path(scratch)
+	if err := os.MkdirAll(filepath.Dir(tmp), 0o777); err != nil {
+		return false, err
+	}
+	if err := os.MkdirAll(filepath.Dir(d.path(to)), 0o777); err != nil {
+		return false, err
+	}
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	if err := os.Link(d.path(from), tmp); err != nil {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			return false, err
+		}
+		return false, nil //nolint:nilerr // no links here: copying is the answer, and reports what is truly wrong
+	}
+	if err := os.Rename(tmp, d.path(to)); err != nil {
+		return false, errors.Join(err, os.Remove(tmp))
+	}
+	// Renaming one name of a file onto another name of the same file does nothing and leaves both.
+	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return false, err
+	}
+	return true, d.syncDir(to)
+}
+
+// stranded matches the temporary files that the file driver leaves behind when the process is killed.
+var stranded = regexp.MustCompile(`\.[0-9a-f]{8,}\.tmp$`)
+
+// sweep removes temporary files and empty folders that killed runs left below a key prefix.
+func (d *local) sweep(fullPrefix string) error {
+	if d == nil {
+		return nil
+	}
+	root := d.path(fullPrefix)
+	var dirs []string
+	err := filepath.WalkDir(root, func(p string, e fs.DirEntry, err error) error {
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return nil
+		case err != nil:
+			return err
+		case e.IsDir():
+			if p != root {
+				dirs = append(dirs, p)
+			}
+		case stranded.MatchString(p):
+			return os.Remove(p)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	clear(d.known) // a folder removed here may be made again
+	d.mu.Unlock()
+	for _, dir := range slices.Backward(dirs) { // children stand after their parents
+		_ = os.Remove(dir) // fails, as it should, where something is inside
+	}
+	return nil
+}
+
+// sweepAll removes what killed runs left among the files of a file bucket. It looks only where this package
+// writes: the folder may hold other people's files too.
+func (l *Lake) sweepAll() error {
+	if l.local == nil {
+		return nil
+	}
+	for _, dir := range []string{logsDir, auditDir, reportsDir, manifestsDir, quarantineDir, runsDir, stateDir} {
+		if err := l.local.sweep(l.full(dir)); err != nil {
+			return l.fail("sweep", dir, err)
+		}
+	}
+	for _, key := range []string{LatestKey, IntentKey} {
+		left, err := filepath.Glob(l.local.path(l.full(key)) + ".*.tmp")
+		if err != nil {
+			return l.fail("sweep", key, err)
+		}
+		for _, name := range left {
+			if err := os.Remove(name); stranded.MatchString(name) && err != nil {
+				return l.fail("sweep", key, err)
+			}
+		}
+	}
+	return nil
+}
