@@ -96,10 +96,13 @@ func document(file string, text []byte) (ast.Node, Errors) {
 		}
 		p := where(se.Token)
 		hint := ""
+		if strings.Contains(se.Message, "\t") || strings.Contains(se.Message, "tab character") {
+			hint = "indent with spaces"
+		}
 		if lines := strings.Split(string(text), "\n"); p.line <= len(lines) && strings.Contains(lines[p.line-1], "${") {
 			hint = `put a value with ${…} in quotes: "${NAME}"`
 		}
-		return nil, at(p.line, p.column, "not YAML: "+se.Message, hint)
+		return nil, at(p.line, p.column, "not YAML: "+strings.ReplaceAll(se.Message, "\t", `\t`), hint)
 	}
 	var bodies []ast.Node
 	for _, doc := range parsed.Docs {

@@ -83,6 +83,9 @@ func Redact(raw string) string {
 			}
 		}
 	}
+	if at := strings.LastIndexByte(rest, '@'); at > 0 && !strings.HasSuffix(head, "//") && sch != "sqlite" && sch != "file" {
+		rest = redacted + rest[at:] // user:password@tcp(host)/db, the form of Go's MySQL driver
+	}
 	base, query, ok := strings.Cut(rest, "?")
 	if !ok {
 		return head + rest

@@ -40,7 +40,12 @@ func resolveURL(raw, dir string) (resolved, message, hint string) {
 		if !strings.HasPrefix(rest, "//") {
 			return raw, fmt.Sprintf("a %s URL has // after the scheme", s), fmt.Sprintf("write %s://…", s)
 		}
-		if s != "mem" && strings.TrimLeft(rest, "/") != rest[2:] {
+		authority := rest[2:]
+		if end := strings.IndexAny(authority, "/?#"); end >= 0 {
+			authority = authority[:end]
+		}
+		socket := strings.HasPrefix(s, "postgres") && strings.Contains(rest, "host=") // postgres:///db?host=/run/postgresql
+		if authority == "" && s != "mem" && !socket {
 			what := "database host"
 			if slices.Contains(BucketSchemes(), s) {
 				what = "bucket"

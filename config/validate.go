@@ -88,7 +88,9 @@ func (v *validator) lake() {
 	lake := &v.cfg.Lake
 	switch path := "lake.bucket"; {
 	case v.bad("lake") || v.bad(path):
-	case !v.set(path) || lake.Bucket.Reveal() == "":
+	case v.set(path) && lake.Bucket.Reveal() == "":
+		v.problem(path, "", "the URL is empty")
+	case !v.set(path):
 		v.problem(path, `such as bucket: "file:lake?create_dir=true"`, "required, but missing: the bucket to publish to")
 	default:
 		lake.Bucket = v.url(path, lake.Bucket, BucketSchemes())
@@ -129,7 +131,9 @@ func (v *validator) source(path string, s Source) Source {
 	v.zone(path+".timezone", s.Timezone)
 	switch at := path + ".url"; {
 	case v.bad(path) || v.bad(at):
-	case !v.set(at) || s.URL.Reveal() == "":
+	case v.set(at) && s.URL.Reveal() == "":
+		v.problem(at, "", "the URL is empty")
+	case !v.set(at):
 		v.problem(at, `such as url: "postgres://report@db/app"`, "required, but missing: the database or bucket")
 	default:
 		s.URL = v.url(at, s.URL, append(SQLSchemes(), BucketSchemes()...))

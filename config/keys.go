@@ -1,0 +1,123 @@
+package config
+
+import (
+	"reflect"
+	"strings"
+)
+
+// section documents one struct of the config, and key one of its fields: the one source of the JSON Schema's
+// descriptions and of docs/configuration.md.
+type section struct {
+	typ  reflect.Type
+	path string // where it stands in the file
+	doc  string
+	keys []key
+}
+
+type key struct {
+	name     string
+	kind     string // what the value is, for people
+	required bool
+	fallback any      // the default as YAML has it; nil when there is none
+	enum     []string // every accepted value; nil when there are others
+	doc      string
+}
+
+// sections returns the documentation in reading order.
+func sections() []section {
+	return []section{
+		{
+			typ: reflect.TypeFor[Config](),
+			doc: "The top level of the file.",
+			keys: []key{
+				{name: "timezone", kind: "time zone", fallback: "UTC",
+					doc: "The reporting time zone, an IANA name such as `America/New_York`: which calendar day an event belongs to, which day a run is for, and when `schedule.cron` fires."},
+				{name: "history_start", kind: "date",
+					doc: "The first day that is read, as `YYYY-MM-DD`. Without it the first run reads all the history that the sources hold."},
+				{name: "lake", kind: "section", required: true, doc: "Where to publish."},
+				{name: "schedule", kind: "section", doc: "When `usagereport schedule` runs."},
+				{name: "sources", kind: "map of sections", doc: "Databases and buckets to read from, by a name of your choice."},
+				{name: "datasets", kind: "map of sections", required: true,
+					doc: "What is read from where, by the name that the data dictionary gives the dataset. A domain (usage, audit, integration) is produced when all the datasets it needs are bound."},
+				{name: "api_routes", kind: "list of texts",
+					doc: "Templates of API paths such as `/v1/agents/{agent_id}/run`, the first match wins. In the Generation Log each `{…}` becomes `{id}`; paths that match none are anonymised by the look of their segments."},
+				{name: "quality", kind: "section", doc: "How much may be wrong with the input."},
+				{name: "identity", kind: "section", doc: "Who counts as one user in the usage workbooks."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[Lake](), path: "lake",
+			doc: "Where everything is published.",
+			keys: []key{
+				{name: "bucket", kind: "URL", required: true,
+					doc: "A Go CDK bucket URL: " + codes(BucketSchemes()) + ". A `file:` path may be relative to the config file."},
+				{name: "prefix", kind: "text", fallback: "",
+					doc: "Folders below which everything is written, such as `usage/prod`. Slashes at the ends do not matter."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[Schedule](), path: "schedule",
+			doc: "When the long-running `usagereport schedule` works.",
+			keys: []key{
+				{name: "cron", kind: "cron expression", fallback: "30 2 * * *",
+					doc: "Minute, hour, day of month, month, day of week in the reporting time zone, or a descriptor such as `@daily`."},
+				{name: "catch_up_days", kind: "whole number", fallback: 7,
+					doc: "After a gap, at most so many missed days are run afterwards. 0 to 365."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[Source](), path: "sources.<name>",
+			doc: "A database or a bucket to read from. Whether it is one or the other follows from the URL.",
+			keys: []key{
+				{name: "url", kind: "URL", required: true,
+					doc: "A database (" + codes(SQLSchemes()) + ") or a bucket (" + codes(BucketSchemes()) + "). May also be a runtimevar URL that holds the URL, see [Secrets](#secrets)."},
+				{name: "timezone", kind: "time zone", fallback: "UTC",
+					doc: "The zone of timestamps that carry none."},
+				{name: "statement_timeout", kind: "duration", fallback: "30m",
+					doc: "How long one query may take, such as `90s` or `2h`. Databases only."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[Dataset](), path: "datasets.<name>",
+			doc: "One dataset of the data dictionary: `query` where the source is a database, `path` where it is a bucket.",
+			keys: []key{
+				{name: "source", kind: "name", required: true, doc: "One of the names under `sources`."},
+				{name: "query", kind: "SQL",
+					doc: "A SELECT whose columns have the dataset's field names, or those that `columns` gives. See [Queries](#queries) for `:from`, `:to` and `:changed_since`."},
+				{name: "path", kind: "pattern",
+					doc: "Keys in the bucket: `*` and `?` within a folder, and `{date}` or `{yyyy}`, `{mm}`, `{dd}` for delivery partitions. See [Files](#files)."},
+				{name: "format", kind: "name", enum: []string{string(CSV), string(JSONL), string(Parquet)},
+					doc: "The format of the files. Told from the end of the path (`.csv`, `.jsonl`, `.ndjson`, `.parquet`, before `.gz` or `.zst`) unless it is given."},
+				{name: "delimiter", kind: "character", fallback: ",", doc: "What separates the fields of a CSV file, such as `;` or `\"\\t\"`."},
+				{name: "timezone", kind: "time zone", doc: "The zone of this dataset's timestamps that carry none; the source's unless it is given."},
+				{name: "epoch_unit", kind: "name", enum: []string{string(Seconds), string(Milliseconds), string(Microseconds), string(Nanoseconds)},
+					doc: "What a bare integer counts where a timestamp is wanted, from 1970-01-01 UTC. Without it such rows are rejected, except in Parquet files whose type says the unit."},
+				{name: "lookback_days", kind: "whole number", fallback: 3,
+					doc: "How many past days an event query reads again every night, to find late rows. Of no use, and refused, beside `:changed_since`. 0 to 365."},
+				{name: "columns", kind: "map of texts", doc: "Renames: the dataset's field, then the column of the source: `user_id: uid`."},
+				{name: "mappings", kind: "map of maps of texts",
+					doc: "Replaces values: the dataset's field, then the source's value, then the value to use: `plan: { biz: Business }`. Text fields only; values that are not listed stay."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[Quality](), path: "quality",
+			doc: "How much may be wrong with the input before a run fails and publishes nothing.",
+			keys: []key{
+				{name: "max_rejected_ratio", kind: "number", fallback: 0.001,
+					doc: "The share of a dataset's rows, 0 to 1, that may be unusable. They go to `quarantine/` either way."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[Identity](), path: "identity",
+			doc: "Tunes who counts as one user in the usage workbooks.",
+			keys: []key{
+				{name: "overrides", kind: "file", doc: "A file that says who is the same person and who is not. A relative path starts at the config file."},
+				{name: "no_proof_local_parts", kind: "list of texts",
+					doc: "What stands before the @ of addresses that many people share and that therefore prove nothing, such as `info`, `admin`, `noreply`."},
+			},
+		},
+	}
+}
+
+// codes joins names for a sentence of the documentation.
+func codes(names []string) string { return "`" + strings.Join(names, "`, `") + "`" }
