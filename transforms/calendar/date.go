@@ -67,7 +67,7 @@ func (d Date) AddMonths(n int) Date {
 	months := int64(year)*12 + int64(month) - 1 + int64(n)
 	y := floorDiv(months, 12)
 	m := int(months-y*12) + 1
-	return Civil(int(y), m, min(day, daysIn(int(y), m)))
+	return Civil(int(y), m, min(day, DaysIn(int(y), m)))
 }
 
 // Start returns the first instant in loc at which the calendar shows d or a later day. Mostly that is midnight; it is
@@ -120,7 +120,8 @@ func (d Date) utc() time.Time {
 	return time.Unix(int64(d)*secondsPerDay, 0).UTC()
 }
 
-func daysIn(year, month int) int {
+// DaysIn returns the number of days of a month.
+func DaysIn(year, month int) int {
 	switch month {
 	case 2:
 		if year%4 == 0 && (year%100 != 0 || year%400 == 0) {
