@@ -1,0 +1,74 @@
+// Package bucket reads datasets that are delivered as files in a Go CDK bucket: Parquet, CSV and JSON Lines, the
+// latter two plain or compressed by gzip or zstd. It never writes to the bucket and knows no dataset's rules.
+package bucket
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"gocloud.dev/blob"
+)
+
+// DefaultBatchRows is the most rows of a batch when Options leave it open.
+const DefaultBatchRows = 64 << 10
+
+// Options are the same for all files of a Source.
+type Options struct {
+	Allocator memory.Allocator // of the batches' memory; nil means Go's own
+	BatchRows int              // most rows of a batch; 0 means DefaultBatchRows
+}
+
+// Source is a bucket to read from. It can be used by several goroutines at a time.
+type Source struct {
+	bucket *blob.Bucket
+	name   string
+	opts   Options
+	owned  bool
+}
+
+// Open opens the bucket at a Go CDK URL, such as s3://events?region=eu-west-1. The drivers of the schemes must have been
+// imported. The caller closes the Source. Errors name the bucket without what follows its path, where secrets can stand.
+func Open(ctx context.Context, bucketURL string, o Options) (*Source, error) {
+	name := display(bucketURL)
+	b, err := blob.OpenBucket(ctx, bucketURL)
+	if err != nil {
+		return nil, openError(name, bucketURL, err)
+	}
+	s := New(b, name, o)
+	s.owned = true
+	return s, nil
+}
+
+// New reads from a bucket that the caller opened and closes. Name stands for it in errors.
+func New(b *blob.Bucket, name string, o Options) *Source {
+	if o.Allocator == nil {
+		o.Allocator = memory.DefaultAllocator
+	}
+	if o.BatchRows <= 0 {
+		o.BatchRows = DefaultBatchRows
+	}
+	return &Source{bucket: b, name: name, opts: o}
+}
+
+// Close closes the bucket that Open opened.
+func (s *Source) Close() error {
+	if !s.owned {
+		return nil
+	}
+	if err := s.bucket.Close(); err != nil {
+		return fmt.Errorf("close %s: %w", s.name, err)
+	}
+	return nil
+}
+
+// display returns a bucket URL without user, query and fragment.
+func display(bucketURL string) string {
+	u, err := url.Parse(bucketURL)
+	if err != nil {
+		return "the bucket"
+	}
+	u.User, u.RawQuery, u.Fragment = nil, "", ""
+	return u.String()
+}
