@@ -1,0 +1,412 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"github.com/usagereport/usagereport/sources/bucket"
+	"github.com/usagereport/usagereport/sources/sqldb"
+	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/facts"
+)
+
+// maxBuilderBytes bounds what one Builder holds: a delivery that is larger becomes several runs.
+const maxBuilderBytes = 96 << 20
+
+// eventSet is an event dataset of a run: what is read of it tonight, and the runs it then consists of.
+type eventSet struct {
+	*dataset
+	spec    *facts.Spec
+	prepare func() func(arrow.Record) (arrow.Record, error) // nil, or makes what rows go through before they are grouped
+	blobs   *stateBlobs
+	date    calendar.Date
+	started time.Time
+	full    bool
+	first   bool // nothing of it was known before
+
+	before *events // what the night before left; nil when there is nothing to go by
+	after  *events
+
+	mu     sync.Mutex
+	built  []*run // tonight
+	runs   []*run // all, in the order in which they hold events that several have
+	adjust map[*run][]facts.Adjust
+	gone   []*run // whose delivery the source no longer has
+}
+
+// read brings the dataset up to date.
+func (e *eventSet) readAll(ctx context.Context) error {
+	fingerprint := e.night.Config.Fingerprint(e.def.Name)
+	if e.before != nil && e.before.Fingerprint != fingerprint {
+		if e.before.Fingerprint != "" {
+			e.night.Log.Info("config changed: everything is read again", "dataset", e.def.Name)
+		}
+		e.full = true
+	}
+	e.first = e.before == nil
+	if e.before == nil {
+		e.before, e.full = &events{}, true
+	}
+	e.after = &events{Fingerprint: fingerprint, CoveredTo: max(e.date, e.before.CoveredTo), Started: e.started}
+	var kept []*run
+	var err error
+	switch {
+	case !e.cfg.IsQuery():
+		kept, err = e.readFiles(ctx)
+	case e.cfg.Uses("changed_since"):
+		kept, err = e.readChanges(ctx)
+	default:
+		kept, err = e.readDays(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	e.runs = append(kept, e.built...)
+	slices.SortFunc(e.runs, order)
+	if e.cfg.IsQuery() && e.cfg.Uses("changed_since") {
+		// A later delivery of a changed row stands.
+		slices.Reverse(e.runs)
+	}
+	return e.resolve(ctx)
+}
+
+// readFiles reads the partitions that are new or whose files changed.
+func (e *eventSet) readFiles(ctx context.Context) (kept []*run, err error) {
+	source := e.in.buckets[e.cfg.Source]
+	partitions, err := source.Partitions(ctx, e.cfg.Path)
+	if err != nil {
+		return nil, fmt.Errorf("list the files of %s: %w", e.def.Name, err)
+	}
+	have := map[string]bucket.Partition{}
+	known := map[string]string{}
+	for _, r := range e.before.runs() {
+		known[r.Delivery] = r.Fingerprint
+	}
+	var wanted []bucket.Partition
+	start := e.historyStart()
+	for _, p := range partitions {
+		if !p.Date.IsZero() && p.Date.Format(time.DateOnly) < start.String() {
+			continue
+		}
+		have[p.Name] = p
+		if fingerprint, ok := known[p.Name]; e.full || !ok || fingerprint != p.Fingerprint {
+			wanted = append(wanted, p)
+		} else {
+			e.unchanged.Add(int64(len(p.Files)))
+		}
+	}
+	for _, r := range e.before.runs() {
+		switch p, ok := have[r.Delivery]; {
+		case !ok:
+			e.gone = append(e.gone, r)
+		case !e.full && r.Fingerprint == p.Fingerprint:
+			kept = append(kept, r)
+		}
+	}
+	e.night.progress().Stage("read " + e.def.Name)
+	return kept, parallel(ctx, wanted, e.readPartition)
+}
+
+func (e *eventSet) readPartition(ctx context.Context, p bucket.Partition) error {
+	b := e.newBuild(p.Name, p.Fingerprint)
+	for _, f := range p.Files {
+		if err := e.each(ctx, e.file(ctx, f), func(rec arrow.Record) error { return b.add(ctx, rec) }); err != nil {
+			return err
+		}
+	}
+	return b.finish(ctx)
+}
+
+// readChanges runs a query that hands over late and changed rows by their arrival: each night is a delivery of its own.
+func (e *eventSet) readChanges(ctx context.Context) (kept []*run, err error) {
+	from, since := e.before.CoveredTo, e.before.Started
+	if e.full {
+		from, since = e.historyStart(), time.Time{}
+		e.gone = e.before.runs()
+	} else {
+		kept = e.before.runs()
+	}
+	q := sqldb.Query{From: e.bound(min(from, e.date)), To: e.date.Start(e.spec.Zone), ChangedSince: since}
+	e.night.progress().Stage("read " + e.def.Name)
+	b := e.newBuild(e.started.UTC().Format("20060102T150405.000000000Z"), "")
+	b.needID = true
+	// The same instant twice, as with a given run time, is the same delivery again.
+	kept = slices.DeleteFunc(kept, func(r *run) bool { return r.Delivery == b.delivery })
+	if err := e.each(ctx, e.query(ctx, q), func(rec arrow.Record) error { return b.add(ctx, rec) }); err != nil {
+		return nil, err
+	}
+	return kept, b.finish(ctx)
+}
+
+// readDays reads the days not yet covered and, before them, as many as the config looks back: each day is replaced.
+func (e *eventSet) readDays(ctx context.Context) (kept []*run, err error) {
+	days := calendar.Days{From: min(e.before.CoveredTo, e.date).AddDays(-e.cfg.LookbackDays), To: e.date}
+	if start := e.historyStart(); e.full || !e.cfg.Uses("from") || days.From < start {
+		days.From = start
+	}
+	for _, r := range e.before.runs() {
+		switch d := r.Info.From; {
+		case !days.Contains(d):
+			kept = append(kept, r)
+		case e.full:
+			e.gone = append(e.gone, r)
+		}
+	}
+	q := sqldb.Query{From: e.bound(days.From), To: days.To.Start(e.spec.Zone)}
+	e.night.progress().Stage("read " + e.def.Name)
+	b := e.newBuild("", "")
+	b.days = &days
+	if err := e.each(ctx, e.query(ctx, q), func(rec arrow.Record) error { return b.add(ctx, rec) }); err != nil {
+		return nil, err
+	}
+	if err := b.finish(ctx); err != nil {
+		return nil, err
+	}
+	e.gone = slices.DeleteFunc(e.gone, func(r *run) bool { return b.byDay[r.Info.From] > 0 })
+	return kept, nil
+}
+
+// theBeginning is a day before all others.
+const theBeginning = calendar.Date(-1 << 30)
+
+func (e *eventSet) historyStart() calendar.Date {
+	d := e.night.Config.HistoryStart
+	if d.IsZero() {
+		return theBeginning
+	}
+	return calendar.Civil(d.Year, int(d.Month), d.Day)
+}
+
+// bound returns the first instant of a day, the zero time for the beginning.
+func (e *eventSet) bound(d calendar.Date) time.Time {
+	if d < calendar.Civil(1, 1, 2) {
+		return time.Time{}
+	}
+	return d.Start(e.spec.Zone)
+}
+
+// build gathers one delivery.
+type build struct {
+	set         *eventSet
+	delivery    string
+	fingerprint string
+	builder     *facts.Builder
+	prepare     func(arrow.Record) (arrow.Record, error)
+	parts       int
+	days        *calendar.Days // not nil: every day becomes a delivery of its own, other days are left for their night
+	byDay       map[calendar.Date]int
+	needID      bool
+}
+
+func (e *eventSet) newBuild(delivery, fingerprint string) *build {
+	b := &build{set: e, delivery: delivery, fingerprint: fingerprint, builder: facts.NewBuilder(e.spec), byDay: map[calendar.Date]int{}}
+	if e.prepare != nil {
+		b.prepare = e.prepare()
+	}
+	return b
+}
+
+func (b *build) add(ctx context.Context, rec arrow.Record) error {
+	if b.needID && rec.Column(b.set.def.Index(b.set.spec.ID)).NullN() > 0 {
+		return fmt.Errorf("dataset %s: %w: its query uses :changed_since, so every row needs an %s by which a row that is "+
+			"handed over again is known; found rows without one; select it, or use :from and :to alone",
+			b.set.def.Name, ErrConfig, b.set.spec.ID)
+	}
+	if b.prepare != nil {
+		prepared, err := b.prepare(rec)
+		if err != nil {
+			return err
+		}
+		defer prepared.Release()
+		rec = prepared
+	}
+	if err := b.builder.Add(rec); err != nil {
+		return err
+	}
+	if b.builder.Size() > maxBuilderBytes {
+		return b.flush(ctx)
+	}
+	return nil
+}
+
+// finish stores what is left. A delivery without rows is a run without facts, so that it is known tomorrow.
+func (b *build) finish(ctx context.Context) error { return b.flush(ctx) }
+
+func (b *build) flush(ctx context.Context) error {
+	b.set.duplicate.Add(b.builder.Stats().Duplicates)
+	if b.days == nil {
+		built, err := b.builder.Finish()
+		if err != nil {
+			return err
+		}
+		b.parts++
+		return b.keep(ctx, &run{Delivery: b.delivery, Part: b.parts - 1, Fingerprint: b.fingerprint}, built)
+	}
+	byDay, err := b.builder.FinishDays(*b.days)
+	if err != nil {
+		return err
+	}
+	for day, built := range byDay {
+		r := &run{Delivery: day.String(), Part: b.byDay[day]}
+		b.byDay[day]++
+		if err := b.keep(ctx, r, built); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *build) keep(ctx context.Context, r *run, built *facts.Run) error {
+	r.Info, r.fresh = built.Info, true
+	if err := b.set.blobs.keep(ctx, b.set.def.Name, r, built); err != nil {
+		return err
+	}
+	b.set.mu.Lock()
+	b.set.built = append(b.set.built, r)
+	b.set.mu.Unlock()
+	return nil
+}
+
+func (s *events) runs() []*run {
+	out := make([]*run, len(s.Runs))
+	for i := range s.Runs {
+		out[i] = &s.Runs[i]
+	}
+	return out
+}
+
+// merger opens the runs for reading, duplicates taken out. The caller closes it.
+func (e *eventSet) merger(ctx context.Context, runs []*run) (*facts.Merger, error) {
+	inputs := make([]facts.Input, len(runs))
+	for i, r := range runs {
+		file, err := e.blobs.facts(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		inputs[i] = facts.Input{File: io.NewSectionReader(file, 0, file.Size()), Adjust: e.adjust[r]}
+	}
+	return facts.NewMerger(e.spec, inputs)
+}
+
+// resolve finds the events that several runs hold, and has all but the first of their runs give them up.
+func (e *eventSet) resolve(ctx context.Context) error {
+	index, fresh := map[*run]int{}, make([]bool, len(e.runs))
+	for i, r := range e.runs {
+		index[r] = i
+		fresh[i] = r.fresh
+	}
+	all, err := e.stillShared(ctx, index)
+	if err != nil {
+		return err
+	}
+	if len(e.built) > 0 {
+		ids := make([]*facts.IDs, len(e.runs))
+		for i, r := range e.runs {
+			if ids[i], err = e.blobs.ids(ctx, r); err != nil {
+				return err
+			}
+		}
+		found, err := facts.Shared(ids, fresh)
+		if err != nil {
+			return err
+		}
+		all = append(all, found...)
+	}
+	slices.SortFunc(all, func(a, b facts.Occurrence) int {
+		switch {
+		case a.Hash != b.Hash:
+			if a.Hash < b.Hash {
+				return -1
+			}
+			return 1
+		case a.Run != b.Run:
+			return a.Run - b.Run
+		}
+		return int(a.Pos) - int(b.Pos)
+	})
+	all = slices.Compact(all)
+	e.adjust = map[*run][]facts.Adjust{}
+	shared := all[:0]
+	for i := 0; i < len(all); {
+		j := i + 1
+		for ; j < len(all) && all[j].Hash == all[i].Hash; j++ {
+			loser := e.runs[all[j].Run]
+			e.adjust[loser] = append(e.adjust[loser], facts.Adjust{Pos: all[j].Pos, N: all[j].N})
+			if fresh[all[j].Run] || e.cfg.IsQuery() && fresh[all[i].Run] {
+				e.duplicate.Add(1)
+			}
+		}
+		if j > i+1 {
+			shared = append(shared, all[i:j]...)
+		}
+		i = j
+	}
+	for _, r := range e.runs {
+		e.after.Runs = append(e.after.Runs, *r)
+	}
+	if len(shared) > 0 {
+		e.after.Shared, err = e.blobs.putNamed(ctx, e.def.Name+"/shared", encodeShared(shared))
+	}
+	return err
+}
+
+// stillShared returns what the night before knew to be shared, of the runs that are still there.
+func (e *eventSet) stillShared(ctx context.Context, index map[*run]int) ([]facts.Occurrence, error) {
+	if e.before.Shared == "" {
+		return nil, nil
+	}
+	data, err := e.blobs.state.Get(ctx, e.before.Shared)
+	if err != nil {
+		return nil, fmt.Errorf("read the state: %w; run with --full to build it anew", err)
+	}
+	old, err := decodeShared(data, len(e.before.Runs))
+	if err != nil {
+		return nil, fmt.Errorf("read the state: %s: %w", e.before.Shared, err)
+	}
+	var still []facts.Occurrence
+	for _, o := range old {
+		if i, ok := index[&e.before.Runs[o.Run]]; ok {
+			o.Run = i
+			still = append(still, o)
+		}
+	}
+	return still, nil
+}
+
+// count fills in how many distinct events each day has, and from it how many were late: those of days that the night
+// before had covered already.
+func (e *eventSet) count(m *facts.Merger) {
+	e.after.Days = map[calendar.Date]int64{}
+	for _, r := range e.runs {
+		for d, n := range r.Info.ByDay {
+			e.after.Days[d] += n
+		}
+	}
+	for d, n := range m.Taken() {
+		e.after.Days[d] -= n
+	}
+	if e.first {
+		return
+	}
+	for d, n := range e.after.Days {
+		if d < e.before.CoveredTo {
+			e.late.Add(max(0, n-e.before.Days[d]))
+		}
+	}
+}
+
+// distinct returns how many distinct events the days have.
+func (e *eventSet) distinct(days calendar.Days) (n int64) {
+	for d, events := range e.after.Days {
+		if days.Contains(d) {
+			n += events
+		}
+	}
+	return n
+}

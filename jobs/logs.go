@@ -1,0 +1,161 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"iter"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"github.com/usagereport/usagereport/dictionary"
+	"github.com/usagereport/usagereport/sinks/lake"
+	"github.com/usagereport/usagereport/sinks/parquetfile"
+	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/usage"
+)
+
+const parquetType = "application/vnd.apache.parquet"
+
+// makeLogs makes the five logs into objects of the publication, and checks them.
+func (r *nightRun) makeLogs(ctx context.Context, p *lake.Publication) error {
+	if err := r.carry(ctx, namedTables); err != nil {
+		return err
+	}
+	defer r.tables.release()
+	past, err := r.history(ctx)
+	if err != nil {
+		return err
+	}
+	seen := usage.NewActivity()
+	seen.Add(past)
+
+	logins, err := r.logins.merger(ctx, r.logins.runs)
+	if err != nil {
+		return err
+	}
+	defer logins.Close()
+	r.logins.count(logins)
+	gens, err := r.gens.merger(ctx, r.gens.runs)
+	if err != nil {
+		return err
+	}
+	defer gens.Close()
+	r.gens.count(gens)
+
+	run := usage.Run{Date: r.date, Time: r.time, Zone: r.zone, Mem: r.night.Mem}
+	today, known := r.today(), r.known()
+	var activity, generations usage.Totals
+	r.night.progress().Stage("write logs")
+	if err := r.writeLog(ctx, p, dictionary.UserActivityLog, usage.UserActivityLog(run, today, known, logins, seen, &activity)); err != nil {
+		return err
+	}
+	if err := r.writeLog(ctx, p, dictionary.GenerationLog, usage.GenerationLog(run, today, known, gens, seen, &generations)); err != nil {
+		return err
+	}
+	for _, log := range []struct {
+		def *dictionary.Table
+		rec arrow.Record
+	}{
+		{dictionary.UserLog, usage.UserLog(run, today, known, seen)},
+		{dictionary.GroupMembersLog, usage.GroupMembersLog(run, today, known)},
+		{dictionary.AgentsLog, usage.AgentsLog(run, today, known)},
+	} {
+		if err := r.writeLog(ctx, p, log.def, one(log.rec)); err != nil {
+			return err
+		}
+	}
+	r.checkTotals(r.total, activity, generations)
+	return nil
+}
+
+// one yields a single record, which passes to the consumer.
+func one(rec arrow.Record) iter.Seq2[arrow.Record, error] {
+	return func(yield func(arrow.Record, error) bool) { yield(rec, nil) }
+}
+
+func (r *nightRun) today() usage.Today {
+	t := r.tables.today
+	return usage.Today{
+		Workspaces: t["workspaces"], Members: t["members"], Groups: t["groups"], GroupMembers: t["group_members"],
+		GroupAssets: t["group_assets"], Agents: t["agents"], Canvases: t["canvases"], Grids: t["grids"],
+	}
+}
+
+func (r *nightRun) known() usage.Known {
+	t := r.tables.known
+	return usage.Known{
+		Workspaces: t["workspaces"], Members: t["members"], Agents: t["agents"], Canvases: t["canvases"], Grids: t["grids"],
+	}
+}
+
+// writeLog writes the records of a log, which it releases, as one Parquet object, and notes its checks.
+func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dictionary.Table, records iter.Seq2[arrow.Record, error]) error {
+	key := lake.LogPart(def.Name, lake.Date(r.date.String()), 0)
+	object, err := p.Create(ctx, key, parquetType)
+	if err != nil {
+		return err
+	}
+	defer object.Abort()
+	w, err := parquetfile.NewWriter(object, def, parquetfile.Options{Metadata: r.metadata(def)})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", def.Name, err)
+	}
+	defer w.Discard()
+	order := parquetfile.NewOrderChecker(def)
+	for rec, err := range records {
+		if err != nil {
+			return fmt.Errorf("make %s: %w", def.Name, err)
+		}
+		order.Check(rec)
+		err := w.Write(rec)
+		rec.Release()
+		if err != nil {
+			return fmt.Errorf("write %s: %w", def.Name, err)
+		}
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("write %s: %w", def.Name, err)
+		}
+	}
+	sum, err := w.Close()
+	if err != nil {
+		return fmt.Errorf("write %s: %w", def.Name, err)
+	}
+	if err := object.Commit(sum.Rows); err != nil {
+		return fmt.Errorf("write %s: %w", def.Name, err)
+	}
+	if err := r.readBack(ctx, object, def, sum); err != nil {
+		return err
+	}
+	log := lake.Log{Table: def.Name, SchemaVersion: def.Version, Rows: sum.Rows, Grain: def.SortOrder()}
+	if windowed(def) {
+		log.Window = yearWindow
+	}
+	r.logs = append(r.logs, log)
+	r.checkLog(def, sum, order)
+	for i, f := range def.Fields {
+		if def == dictionary.GenerationLog && f.Sum {
+			r.total = sum.Columns[i].Sum
+		}
+	}
+	r.night.progress().Rows(sum.Rows)
+	return nil
+}
+
+// windowed tells the logs that hold the rolling year from those that hold how things are.
+func windowed(def *dictionary.Table) bool {
+	return def == dictionary.UserActivityLog || def == dictionary.GenerationLog
+}
+
+// metadata is the key-value metadata of a log's files (contract §2).
+func (r *nightRun) metadata(def *dictionary.Table) map[string]string {
+	m := map[string]string{
+		"usagereport.table": def.Name, "usagereport.schema_version": fmt.Sprint(def.Version),
+		"usagereport.run_id": runID(r.date, r.time), "usagereport.run_time": r.time.Format("2006-01-02T15:04:05Z"),
+		"usagereport.snapshot_date": r.date.String(), "usagereport.time_zone": r.zone.String(),
+		"usagereport.window_to": r.date.AddDays(-1).String(),
+	}
+	if windowed(def) {
+		m["usagereport.window_from"] = calendar.Windows(r.date).Year.From.String()
+	}
+	return m
+}

@@ -1,0 +1,254 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+
+	"github.com/usagereport/usagereport/dictionary"
+	"github.com/usagereport/usagereport/sinks/lake"
+	"github.com/usagereport/usagereport/transforms/apipath"
+	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/facts"
+	"github.com/usagereport/usagereport/transforms/usage"
+)
+
+// nightRun is one run while it is under way.
+type nightRun struct {
+	night    *Night
+	date     calendar.Date
+	time     time.Time
+	zone     *time.Location
+	full     bool
+	dry      bool
+	started  time.Time
+	state    *state
+	blobs    *stateBlobs
+	names    []string // of the datasets read
+	datasets map[string]*dataset
+	tables   *tables
+	logins   *eventSet
+	gens     *eventSet
+	warnings []string
+	checks   []lake.Check
+	logs     []lake.Log
+	total    int64 // of content_generations, as written
+}
+
+// Run makes one nightly run: reads what is new, makes the logs, checks them and publishes them. It returns once
+// everything is published, or once nothing of it is: a failed run leaves what was published before. What it could not
+// use stands in quarantine either way, and a record of the run below runs/.
+func (n *Night) Run(ctx context.Context, req Request) (out *Outcome, err error) {
+	began := n.Now()
+	r := n.newRun(req, began)
+	log := n.Log.With("run", runID(r.date, r.time), "date", r.date.String())
+	log.Info("run began", "zone", r.zone.String(), "full", r.full, "dry_run", r.dry)
+	out = new(Outcome)
+	err = r.run(ctx, out)
+	out.Took = n.Now().Sub(began)
+	if err != nil {
+		log.Error("run failed", "error", err, "took", out.Took)
+	} else {
+		log.Info("run done", "published", out.Published, "took", out.Took)
+	}
+	if r.dry {
+		return out, err
+	}
+	// The record is wanted most of a run that was cancelled.
+	if recErr := n.Lake.PutRun(context.WithoutCancel(ctx), runID(r.date, r.time), r.record(out, err)); recErr != nil {
+		err = errors.Join(err, recErr)
+	}
+	return out, err
+}
+
+func (n *Night) newRun(req Request, now time.Time) *nightRun {
+	r := &nightRun{
+		night: n, zone: n.Config.Location(), full: req.Full, dry: req.DryRun, started: now,
+		time: req.RunTime, datasets: map[string]*dataset{},
+	}
+	if r.time.IsZero() {
+		r.time = now
+	}
+	r.time = r.time.UTC().Truncate(time.Second)
+	if req.Date != nil {
+		r.date = *req.Date
+	} else {
+		r.date = calendar.Of(r.time, r.zone)
+	}
+	for _, name := range n.Config.DatasetNames() {
+		def, _ := dictionary.Dataset(name)
+		if def.UsedBy(dictionary.Usage) {
+			r.names = append(r.names, name)
+		}
+	}
+	return r
+}
+
+func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
+	defer recovered(&err)
+	if r.night.Config.Domains()&dictionary.Usage == 0 {
+		return fmt.Errorf("%w: no dataset of the usage domain is bound, so there is nothing to publish; bind %v",
+			ErrConfig, tableNames(dictionary.DatasetsOf(dictionary.Usage)))
+	}
+	temp, err := newScratch(r.night.Scratch)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, temp.close()) }()
+
+	publication, err := r.night.Lake.Begin(ctx, r.info())
+	if err != nil {
+		return err
+	}
+	// Whatever happens, a run that did not publish leaves nothing staged.
+	defer func() {
+		if !out.Published {
+			err = errors.Join(err, publication.Abort(context.WithoutCancel(ctx)))
+		}
+	}()
+	if err := r.read(ctx, temp); err != nil {
+		return err
+	}
+	if err := r.makeLogs(ctx, publication); err != nil {
+		return err
+	}
+	out.Manifest = lake.Manifest{RunInfo: r.info(), Datasets: r.summaries(), Logs: r.logs, Checks: r.checks, Warnings: r.allWarnings()}
+	if err := failed(r.checks); err != nil {
+		return err
+	}
+	if r.dry {
+		return nil
+	}
+	r.night.progress().Stage("publish")
+	if err := publication.Publish(ctx, &out.Manifest); err != nil {
+		return err
+	}
+	out.Published = true
+	// What is published stays published: state that is not saved only costs the next night what this one read.
+	return r.save(ctx)
+}
+
+// read opens the sources, reads what is new and closes them again.
+func (r *nightRun) read(ctx context.Context, temp *scratch) (err error) {
+	n := r.night
+	var note string
+	if r.state, note, err = loadState(ctx, n.Lake, r.zone.String()); err != nil {
+		return err
+	}
+	if note != "" {
+		n.Log.Info(note)
+	}
+	r.blobs = &stateBlobs{state: n.Lake.State(), scratch: temp, dry: r.dry}
+	quarantine, err := r.quarantine()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, quarantine.close(ctx)) }()
+	in, err := n.openInputs(ctx, r.names)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.close()) }()
+	for _, name := range r.names {
+		if r.datasets[name], err = n.newDataset(in, name, quarantine.add); err != nil {
+			return err
+		}
+	}
+	if err := n.readTables(ctx, r, usageTables); err != nil {
+		return err
+	}
+	if err := r.readEvents(ctx); err != nil {
+		return err
+	}
+	return r.checkRejected()
+}
+
+// usageTables are the current-state datasets of the usage domain; named are those that old events take names from.
+var (
+	usageTables = []*dictionary.Table{
+		dictionary.Workspaces, dictionary.Members, dictionary.Groups, dictionary.GroupMembers, dictionary.GroupAssets,
+		dictionary.Agents, dictionary.Canvases, dictionary.Grids,
+	}
+	namedTables = []*dictionary.Table{
+		dictionary.Workspaces, dictionary.Members, dictionary.Agents, dictionary.Canvases, dictionary.Grids,
+	}
+)
+
+func (r *nightRun) readEvents(ctx context.Context) error {
+	routes, err := apipath.New(r.night.Config.APIRoutes)
+	if err != nil {
+		return fmt.Errorf("%w: api_routes: %w", ErrConfig, err)
+	}
+	r.logins = r.newEvents(dictionary.Logins.Name, usage.LoginFacts(r.zone))
+	r.gens = r.newEvents(dictionary.Generations.Name, usage.GenerationFacts(r.zone))
+	r.gens.prepare = func() func(arrow.Record) (arrow.Record, error) {
+		return usage.NewGenerations(r.night.Mem, routes.Anonymize).Prepare
+	}
+	for _, e := range []*eventSet{r.logins, r.gens} {
+		if err := e.readAll(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *nightRun) newEvents(name string, spec *facts.Spec) *eventSet {
+	return &eventSet{
+		dataset: r.datasets[name], spec: spec, blobs: r.blobs, date: r.date, started: r.started, full: r.full,
+		before: r.state.Datasets[name],
+	}
+}
+
+func (r *nightRun) info() lake.RunInfo {
+	w := calendar.Windows(r.date)
+	window := func(name string, d calendar.Days) lake.Window {
+		return lake.Window{Name: name, From: lake.Date(d.From.String()), To: lake.Date(d.Last().String())}
+	}
+	return lake.RunInfo{
+		RunID: runID(r.date, r.time), SnapshotDate: lake.Date(r.date.String()), RunTime: r.time, TimeZone: r.zone.String(),
+		Windows: []lake.Window{window(yearWindow, w.Year)},
+		Program: r.night.Version,
+	}
+}
+
+// yearWindow is the name of the rolling year in the manifest.
+const yearWindow = "rolling_year"
+
+// save hands on what the next night goes by.
+func (r *nightRun) save(ctx context.Context) error {
+	next := &state{Version: stateVersion, Zone: r.zone.String(), RunID: runID(r.date, r.time), Datasets: map[string]*events{}, Known: r.tables.names}
+	for _, e := range []*eventSet{r.logins, r.gens} {
+		next.Datasets[e.def.Name] = e.after
+	}
+	next.History = r.state.History
+	return r.blobs.save(ctx, next)
+}
+
+func (r *nightRun) summaries() (all []lake.Dataset) {
+	for _, name := range r.names {
+		all = append(all, r.datasets[name].summary())
+	}
+	return all
+}
+
+func (r *nightRun) allWarnings() []string {
+	all := slices.Clone(r.warnings)
+	for _, name := range r.names {
+		all = append(all, r.datasets[name].unknown.warnings(name)...)
+	}
+	return all
+}
+
+func tableNames(tables []*dictionary.Table) (names []string) {
+	for _, t := range tables {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+// window is the rolling year of the run.
+func (r *nightRun) window() calendar.Days { return calendar.Windows(r.date).Year }

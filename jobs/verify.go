@@ -1,0 +1,83 @@
+package jobs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/usagereport/usagereport/dictionary"
+	"github.com/usagereport/usagereport/sinks/lake"
+	"github.com/usagereport/usagereport/sinks/parquetfile"
+)
+
+// Verification is what Verify found.
+type Verification struct {
+	Manifest *lake.Manifest
+	Objects  int   // whose length and SHA-256 were compared
+	Bytes    int64 // read for it
+	Rows     map[string]int64
+}
+
+// Verify reads a published snapshot again: every object against the manifest, and every log's rows against its schema,
+// its order and grain, and the figures of the manifest. With an empty date it takes the newest. The error names every
+// problem and wraps lake.ErrCorrupt, or tells why it could not read.
+func Verify(ctx context.Context, l *lake.Lake, date lake.Date) (*Verification, error) {
+	var m *lake.Manifest
+	var err error
+	if date == "" {
+		m, err = l.Latest(ctx)
+	} else {
+		m, err = l.Manifest(ctx, date)
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := &Verification{Manifest: m, Rows: map[string]int64{}}
+	for _, o := range m.Objects {
+		v.Objects++
+		v.Bytes += o.Bytes
+	}
+	_, bytesErr := l.Verify(ctx, m.SnapshotDate)
+	if bytesErr != nil && !errors.Is(bytesErr, lake.ErrCorrupt) {
+		return nil, bytesErr
+	}
+	errs := []error{bytesErr}
+	for _, log := range m.Logs {
+		rows, err := verifyLog(ctx, l, m, log)
+		v.Rows[log.Table] = rows
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", log.Table, err))
+		}
+	}
+	return v, errors.Join(errs...)
+}
+
+func verifyLog(ctx context.Context, l *lake.Lake, m *lake.Manifest, log lake.Log) (rows int64, err error) {
+	def, ok := dictionary.LogTable(log.Table)
+	if !ok {
+		return 0, fmt.Errorf("%w: the manifest names a log that this program does not know; use the program that wrote it", lake.ErrUnsupported)
+	}
+	order := parquetfile.NewOrderChecker(def)
+	var sum int64
+	for _, o := range m.Table(log.Table) {
+		n, total, err := scanPart(ctx, l, o, def, order)
+		rows, sum = rows+n, sum+total
+		if err != nil {
+			return rows, err
+		}
+	}
+	if err := order.Err(); err != nil {
+		return rows, fmt.Errorf("%w: %w", lake.ErrCorrupt, err)
+	}
+	if rows != log.Rows {
+		return rows, fmt.Errorf("%w: the manifest says %d rows, the files hold %d", lake.ErrCorrupt, log.Rows, rows)
+	}
+	if def == dictionary.GenerationLog {
+		for _, c := range m.Checks {
+			if want, ok := c.Figures["distinct_source_events"]; ok && c.Name == "generation_total" && want != sum {
+				return rows, fmt.Errorf("%w: content_generations add up to %d, the manifest says %d distinct source events", lake.ErrCorrupt, sum, want)
+			}
+		}
+	}
+	return rows, nil
+}

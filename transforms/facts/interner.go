@@ -1,0 +1,124 @@
+package facts
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+)
+
+// interner gives every distinct value of one key a code, from 1, in the order first seen.
+type interner struct {
+	codes  map[string]uint32
+	values []string
+	bytes  int
+
+	// The last dictionary seen and its codes: batches of one file share dictionaries.
+	dict  arrow.ArrayData
+	remap []uint32
+}
+
+func newInterner() *interner { return &interner{codes: map[string]uint32{}} }
+
+// code returns the code of s, which may point into memory that is about to be freed.
+func (in *interner) code(s string) uint32 {
+	if c, ok := in.codes[s]; ok {
+		return c
+	}
+	s = strings.Clone(s)
+	in.values = append(in.values, s)
+	in.bytes += len(s)
+	c := uint32(len(in.values))
+	in.codes[s] = c
+	return c
+}
+
+// forget drops the cached dictionary, which is only known to be alive during one call of encode's caller.
+func (in *interner) forget() {
+	if in.dict != nil {
+		in.dict.Release()
+		in.dict = nil
+	}
+}
+
+// encode appends the codes of col to dst.
+func (in *interner) encode(dst []uint32, col arrow.Array) ([]uint32, error) {
+	switch col := col.(type) {
+	case *array.Dictionary:
+		values, ok := col.Dictionary().(*array.String)
+		if !ok {
+			return nil, fmt.Errorf("dictionary of %s, want utf8", col.Dictionary().DataType())
+		}
+		if in.dict != values.Data() {
+			in.forget()
+			in.dict = values.Data()
+			in.dict.Retain()
+			in.remap = in.remap[:0]
+			for i := range values.Len() {
+				if values.IsNull(i) {
+					in.remap = append(in.remap, 0)
+				} else {
+					in.remap = append(in.remap, in.code(values.Value(i)))
+				}
+			}
+		}
+		if idx, ok := col.Indices().(*array.Int32); ok {
+			if idx.NullN() == 0 {
+				for _, v := range idx.Int32Values() {
+					dst = append(dst, in.remap[v])
+				}
+				return dst, nil
+			}
+			for i, v := range idx.Int32Values() {
+				if idx.IsNull(i) {
+					dst = append(dst, 0)
+				} else {
+					dst = append(dst, in.remap[v])
+				}
+			}
+			return dst, nil
+		}
+		for i := range col.Len() {
+			if col.IsNull(i) {
+				dst = append(dst, 0)
+			} else {
+				dst = append(dst, in.remap[col.GetValueIndex(i)])
+			}
+		}
+		return dst, nil
+	case *array.String:
+		var last string
+		var lastCode uint32
+		for i := range col.Len() {
+			if col.IsNull(i) {
+				dst = append(dst, 0)
+				continue
+			}
+			v := col.Value(i)
+			if lastCode == 0 || v != last {
+				last, lastCode = v, in.code(v)
+			}
+			dst = append(dst, lastCode)
+		}
+		return dst, nil
+	case *array.Boolean:
+		// Codes by the order of false < true, whichever comes first.
+		if len(in.values) == 0 {
+			in.code("false")
+			in.code("true")
+		}
+		for i := range col.Len() {
+			switch {
+			case col.IsNull(i):
+				dst = append(dst, 0)
+			case col.Value(i):
+				dst = append(dst, 2)
+			default:
+				dst = append(dst, 1)
+			}
+		}
+		return dst, nil
+	}
+	return nil, fmt.Errorf("column of %s, want utf8, dictionary or bool", col.DataType())
+}
