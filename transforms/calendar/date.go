@@ -23,16 +23,15 @@ const (
 
 // Civil returns the day of a year, month and day that exist; it does not check them.
 func Civil(year, month, day int) Date {
-	// Years start in March here, so that the day a leap year adds is the last one.
-	y := year
-	if month <= 2 {
-		y--
+	// Years start in March here, so that the day a leap year adds is the last one; 400 × 100 years more keep what is
+	// divided above zero.
+	const shift = 400 * 100
+	y, m := uint32(year+shift), uint32(month-3)
+	if month < 3 {
+		y, m = y-1, m+12
 	}
-	era := floorDiv(int64(y), 400)
-	yearOfEra := int64(y) - era*400
-	dayOfYear := int64((153*((month+9)%12)+2)/5 + day - 1)
-	dayOfEra := yearOfEra*365 + yearOfEra/4 - yearOfEra/100 + dayOfYear
-	return Date(era*146097 + dayOfEra - 719468)
+	days := 365*y + y/4 - y/100 + y/400 + (153*m+2)/5 + uint32(day)
+	return Date(int64(days) - shift/400*146097 - 719469)
 }
 
 // Of returns the day on which t falls in loc.

@@ -82,8 +82,9 @@ func parseInto[T any](p *pass, col *column, in arrow.Array, dst []T, parse func(
 	coded, ok := in.(*array.Dictionary)
 	if !ok {
 		t := textsOf(in)
+		nulls := in.NullN() > 0
 		for row := range p.rows {
-			if in.IsNull(row) {
+			if nulls && in.IsNull(row) {
 				continue
 			}
 			v, reason := parse(t.at(row))
@@ -101,8 +102,9 @@ func parseInto[T any](p *pass, col *column, in arrow.Array, dst []T, parse func(
 		reason string
 	}
 	seen := make([]parsed, coded.Dictionary().Len())
+	nulls := in.NullN() > 0
 	for row, code := range codesOf(coded) {
-		if in.IsNull(row) {
+		if nulls && in.IsNull(row) {
 			continue
 		}
 		v := &seen[code]

@@ -79,14 +79,19 @@ func parseRFC3339(b []byte) (civil, offset int64, zoned, ok bool) {
 	civil += int64(hour*3600+minute*60+second) * 1_000_000
 	b = b[19:]
 	if len(b) > 0 && b[0] == '.' {
-		n, worth := 1, int64(100_000)
+		n, fraction := 1, int64(0)
 		for ; n < len(b) && b[n]-'0' <= 9; n++ {
-			civil += int64(b[n]-'0') * worth
-			worth /= 10
+			if n <= 6 {
+				fraction = fraction*10 + int64(b[n]-'0')
+			}
 		}
 		if n == 1 {
 			return 0, 0, false, false
 		}
+		for i := n; i <= 6; i++ {
+			fraction *= 10
+		}
+		civil += fraction
 		b = b[n:]
 	}
 	switch {

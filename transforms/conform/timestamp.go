@@ -74,9 +74,10 @@ func (p *pass) checkRange(col *column, in arrow.Array, values []arrow.Timestamp)
 
 // scale turns counts of a unit into µs, in place, and notes those that are out of range; they and nulls become 0.
 func (p *pass) scale(col *column, in arrow.Array, values []int64, unit arrow.TimeUnit) {
+	nulls := in.NullN() > 0
 	for row, v := range values {
 		micros, ok := scaled(v, unit)
-		if in.IsNull(row) {
+		if nulls && in.IsNull(row) {
 			micros = 0
 		} else if !ok {
 			p.reject(col, in, row, notInRange)
@@ -114,8 +115,9 @@ func scaled(v int64, unit arrow.TimeUnit) (int64, bool) {
 
 // localise turns civil times into instants, in place.
 func (p *pass) localise(col *column, in arrow.Array, values []int64) {
+	nulls := in.NullN() > 0
 	for row, v := range values {
-		if in.IsNull(row) {
+		if nulls && in.IsNull(row) {
 			continue
 		}
 		instant := p.c.zone.InstantOf(v)
