@@ -203,12 +203,13 @@ type scratch struct {
 	bits  []byte   // of the rows that are not null, padded by eight bytes
 	table []int32  // of integers: value minus the smallest → code
 	dict  localDict
-	keys  []uint64 // per code: the bytes of the value that order it
 }
 
 func newScratch() (*scratch, error) {
-	encoder, err := zstd.NewWriter(nil,
-		zstd.WithEncoderConcurrency(1), zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(false))
+	// Pages are packed codes or values that occur once: higher levels search them in vain, for 1 % of their size. What
+	// does pay is entropy coding where no matches are found at all.
+	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithEncoderCRC(false),
+		zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithAllLitEntropyCompression(true))
 	if err != nil {
 		return nil, err
 	}

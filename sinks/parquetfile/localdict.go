@@ -2,6 +2,7 @@ package parquetfile
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -13,10 +14,11 @@ import (
 
 // localDict is the dictionary of one row group: values in the order they first occur.
 type localDict struct {
-	page   []byte   // the values in PLAIN encoding: their length in four bytes, then their bytes
-	starts []uint32 // of each value in page, and its end
-	single bool     // codes come from one source whose values all differ: they need not be found by value
-	index  hashIndex
+	page     []byte   // the values in PLAIN encoding: their length in four bytes, then their bytes
+	starts   []uint32 // of each value in page, and the end of the last
+	single   bool     // codes come from one source whose values all differ: they need not be found by value
+	index    hashIndex
+	outlines []outlined // by code, once all values are there
 }
 
 func (d *localDict) reset() {
@@ -45,18 +47,14 @@ func (d *localDict) hashed() {
 	}
 }
 
-// add returns the code of a value that src has not handed over before.
-func (d *localDict) add(value []byte) (uint32, error) {
-	if d.single {
-		return d.append(value)
-	}
-	return d.intern(value)
-}
-
+// intern returns the code of a value, which may be new.
 func (d *localDict) intern(value []byte) (uint32, error) {
 	slot, found := d.index.find(value, d.value)
 	if found {
 		return d.index.slots[slot].code, nil
+	}
+	if err := checkText(value); err != nil {
+		return 0, err
 	}
 	code, err := d.append(value)
 	if err != nil {
@@ -66,10 +64,15 @@ func (d *localDict) intern(value []byte) (uint32, error) {
 	return code, nil
 }
 
-func (d *localDict) append(value []byte) (uint32, error) {
+func checkText(value []byte) error {
 	if !utf8.Valid(value) {
-		return 0, fmt.Errorf("%s is not UTF-8", strconv.Quote(string(value[:min(len(value), 200)])))
+		return fmt.Errorf("%s is not UTF-8", strconv.Quote(string(value[:min(len(value), 200)])))
 	}
+	return nil
+}
+
+// append adds a value that is known to be new and to be UTF-8.
+func (d *localDict) append(value []byte) (uint32, error) {
 	if len(d.page)+4+len(value) > math.MaxInt32 {
 		return 0, errTooLarge
 	}
@@ -79,19 +82,24 @@ func (d *localDict) append(value []byte) (uint32, error) {
 	return uint32(len(d.starts) - 2), nil
 }
 
-// order fills keys with eight bytes of each value that order it against the others: those behind what all values begin
-// with. Where two keys are the same, the values decide.
-func (d *localDict) order(keys *[]uint64) {
+// outlined is a value in short: what finding the bounds of a page needs of it, close together.
+type outlined struct {
+	key  uint64 // eight bytes that order the value against the others: those behind what all values begin with
+	size int32  // bytes
+}
+
+// outline fills outlines. Where the keys of two values are the same, the values decide their order.
+func (d *localDict) outline() {
 	n := d.len()
-	if cap(*keys) < n {
-		*keys = make([]uint64, n, n+n/4)
+	if cap(d.outlines) < n {
+		d.outlines = make([]outlined, n, n+n/4)
 	}
-	*keys = (*keys)[:n]
+	d.outlines = d.outlines[:n]
 	if n == 0 {
 		return
 	}
-	common := len(d.value(0))
 	first := d.value(0)
+	common := len(first)
 	for code := uint32(1); code < uint32(n) && common > 0; code++ {
 		v := d.value(code)
 		if len(v) >= common && string(v[:common]) == string(first[:common]) {
@@ -106,7 +114,8 @@ func (d *localDict) order(keys *[]uint64) {
 		}
 	}
 	for code := range uint32(n) {
-		(*keys)[code] = key(d.value(code)[common:])
+		v := d.value(code)
+		d.outlines[code] = outlined{key: key(v[common:]), size: int32(len(v))}
 	}
 }
 
@@ -119,26 +128,55 @@ func key(b []byte) uint64 {
 	return binary.BigEndian.Uint64(padded[:])
 }
 
+// fewValues is up to how many values it is cheaper to count how often each occurs in a page than to compare rows.
+const fewValues = 1 << 10
+
 // bounds returns the codes of the smallest and the largest value among codes, of which there is at least one, and how
 // many bytes they all have.
-func (d *localDict) bounds(codes []uint32, keys []uint64) (lo, hi uint32, text int64) {
-	lo, hi = codes[0], codes[0]
-	loKey, hiKey := keys[lo], keys[lo]
-	for _, c := range codes {
-		text += int64(d.starts[c+1] - d.starts[c])
-		k := keys[c]
-		if k <= loKey && c != lo {
-			if k < loKey || bytes.Compare(d.value(c), d.value(lo)) < 0 {
-				lo, loKey = c, k
+func (d *localDict) bounds(codes []uint32) (lo, hi uint32, text int64) {
+	if d.len() <= fewValues {
+		var counts [fewValues]int32
+		for _, c := range codes {
+			counts[c%fewValues]++
+		}
+		lo, hi = codes[0], codes[0]
+		for i, n := range counts[:d.len()] {
+			if n > 0 {
+				text += int64(n) * int64(d.outlines[i].size)
+				lo, hi = d.widen(lo, hi, uint32(i))
 			}
 		}
-		if k >= hiKey && c != hi {
-			if k > hiKey || bytes.Compare(d.value(c), d.value(hi)) > 0 {
-				hi, hiKey = c, k
-			}
+		return lo, hi, text
+	}
+	lo, hi = codes[0], codes[0]
+	loKey, hiKey := d.outlines[lo].key, d.outlines[lo].key
+	for _, c := range codes {
+		v := &d.outlines[c]
+		text += int64(v.size)
+		if v.key <= loKey || v.key >= hiKey {
+			lo, hi = d.widen(lo, hi, c)
+			loKey, hiKey = d.outlines[lo].key, d.outlines[hi].key
 		}
 	}
-	return lo, hi, text - 4*int64(len(codes))
+	return lo, hi, text
+}
+
+// widen returns lo and hi, one of them replaced by c where the value of c is smaller or larger.
+func (d *localDict) widen(lo, hi, c uint32) (uint32, uint32) {
+	if c != lo && d.compare(c, lo) < 0 {
+		lo = c
+	}
+	if c != hi && d.compare(c, hi) > 0 {
+		hi = c
+	}
+	return lo, hi
+}
+
+func (d *localDict) compare(a, b uint32) int {
+	if k := cmp.Compare(d.outlines[a].key, d.outlines[b].key); k != 0 {
+		return k
+	}
+	return bytes.Compare(d.value(a), d.value(b))
 }
 
 // hashIndex finds codes by the bytes of their values: open addressing, at most half full.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -20,14 +21,19 @@ const (
 // encodeText makes a chunk of text. Values get codes in the order they first occur; the chunk is stored as those where
 // that is smaller than the values themselves, else plainly, as a whole.
 func (s *scratch) encodeText(col *column, parts []arrow.Array, rows int) error {
-	c := &col.chunk
 	if cap(s.codes) < rows {
 		s.codes = make([]uint32, rows)
 	}
 	if err := s.codeText(col, parts, rows); err != nil {
 		return err
 	}
-	s.dict.order(&s.keys)
+	return s.storeText(col, rows)
+}
+
+// storeText makes a chunk of the codes and the dictionary of the row group.
+func (s *scratch) storeText(col *column, rows int) error {
+	c := &col.chunk
+	s.dict.outline()
 	c.distinct = int64(s.dict.len())
 	pages := make([]pageInfo, 0, rows/pageRows+1)
 	plan := make([]page, 0, rows/pageRows+1)
@@ -73,7 +79,7 @@ func (s *scratch) textPage(p page) pageInfo {
 	if len(codes) == 0 {
 		return info
 	}
-	lo, hi, text := s.dict.bounds(codes, s.keys)
+	lo, hi, text := s.dict.bounds(codes)
 	info.textBytes = text
 	info.min, info.max = bytes.Clone(s.dict.value(lo)), bytes.Clone(s.dict.value(hi))
 	return info
@@ -106,6 +112,7 @@ type source struct {
 	offsets []int32
 	text    []byte
 	codes   []int32 // by code of the source; -1 where it has not occurred in the row group
+	valid   bool    // all values are known to be UTF-8
 }
 
 // identity tells dictionaries apart without looking at their values.
@@ -205,6 +212,7 @@ func (col *column) source(sources map[identity]*source, dict *array.String, d *l
 	case first:
 		src = newSource(id, dict)
 		if d.single = src.unique(&d.index); d.single {
+			src.valid = src.isText()
 			dict.Retain()
 			col.close()
 			col.known = src
@@ -285,7 +293,7 @@ func (d *localDict) translate(codes []uint32, src *source) error {
 		}
 		code := known[c]
 		if code < 0 {
-			added, err := d.add(src.value(c))
+			added, err := d.add(src, c)
 			if err != nil {
 				return err
 			}
@@ -295,6 +303,20 @@ func (d *localDict) translate(codes []uint32, src *source) error {
 		codes[i] = uint32(code)
 	}
 	return nil
+}
+
+// add returns the code of a value of src that has not occurred in the row group, unless another source had it.
+func (d *localDict) add(src *source, code uint32) (uint32, error) {
+	value := src.value(code)
+	if !d.single {
+		return d.intern(value)
+	}
+	if !src.valid {
+		if err := checkText(value); err != nil {
+			return 0, err
+		}
+	}
+	return d.append(value)
 }
 
 // unique reports whether all values of the dictionary differ. index is used as working memory.
@@ -310,6 +332,20 @@ func (src *source) unique(index *hashIndex) bool {
 			return false
 		}
 		index.put(slot, uint32(i))
+	}
+	return true
+}
+
+// isText reports whether all values are UTF-8: their bytes together are, and no value begins within a character.
+func (src *source) isText() bool {
+	last := src.offsets[len(src.offsets)-1]
+	if !utf8.Valid(src.text[src.offsets[0]:last]) {
+		return false
+	}
+	for _, at := range src.offsets {
+		if at < last && !utf8.RuneStart(src.text[at]) {
+			return false
+		}
 	}
 	return true
 }
