@@ -149,6 +149,9 @@ func (l *Lake) rollForward(ctx context.Context, it *intent) error {
 	if err := l.remove(ctx, IntentKey); err != nil {
 		return err
 	}
+	if err := l.syncKeys(IntentKey); err != nil { // before staging goes: a record without staging is a dead end
+		return err
+	}
 	l.step("intent deleted")
 	if err := l.clear(ctx, stagingPrefix(it.RunID)); err != nil {
 		return err
@@ -171,6 +174,13 @@ func (l *Lake) place(ctx context.Context, it *intent) error {
 	if err := l.copyAll(ctx, it, it.Copies); err != nil {
 		return err
 	}
+	touched := slices.Clone(it.Deletes)
+	for _, m := range it.Copies {
+		touched = append(touched, m.To)
+	}
+	if err := l.syncKeys(touched...); err != nil {
+		return err
+	}
 	it.Placed = true
 	data, err := encodeJSON(it)
 	if err != nil {
@@ -186,6 +196,11 @@ func (l *Lake) place(ctx context.Context, it *intent) error {
 func (l *Lake) moveLatest(ctx context.Context, it *intent, manifest []byte) error {
 	if err := l.copyAll(ctx, it, it.Also); err != nil {
 		return err
+	}
+	for _, m := range it.Also {
+		if err := l.syncKeys(m.To); err != nil {
+			return err
+		}
 	}
 	sum := sha256.Sum256(manifest)
 	data, err := encodeJSON(Pointer{

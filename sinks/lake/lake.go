@@ -21,6 +21,7 @@ type Lake struct {
 	owned  bool   // opened here, so closed here
 	name   string // the bucket for messages: without user, password or query
 	prefix string // "" or "a/b/"
+	azure  bool   // see azureWriter
 	local  *local // where a file bucket keeps its files, nil for every other bucket
 
 	// hook is told of every step of the protocol. Crash tests end the process in it; nil otherwise.
@@ -62,7 +63,7 @@ func New(b *blob.Bucket, name, prefix string) (*Lake, error) {
 		}
 		prefix += "/"
 	}
-	return &Lake{bucket: b, name: name, prefix: prefix}, nil
+	return &Lake{bucket: b, name: name, prefix: prefix, azure: isAzure(b)}, nil
 }
 
 // Close closes the bucket if Open opened it.
@@ -101,12 +102,10 @@ func (l *Lake) exists(ctx context.Context, key string) (size int64, found bool, 
 	return attrs.Size, true, nil
 }
 
-// remove deletes an object; one that is already gone is no error, so that every removal can be repeated.
+// remove deletes an object; one that is already gone is no error, so that every removal can be repeated. On a file
+// bucket it is not durable before syncKeys.
 func (l *Lake) remove(ctx context.Context, key string) error {
 	if err := l.bucket.Delete(ctx, l.full(key)); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
-		return l.fail("delete", key, err)
-	}
-	if err := l.local.syncDir(l.full(key)); err != nil {
 		return l.fail("delete", key, err)
 	}
 	return nil

@@ -46,26 +46,34 @@ func localOf(u *url.URL) *local {
 
 func (d *local) path(fullKey string) string { return filepath.Join(d.dir, filepath.FromSlash(fullKey)) }
 
-// syncDir makes the entry of an object in its folder durable, and that of its folders the first time.
-func (d *local) syncDir(fullKey string) error {
+// syncDirs makes the entries of objects in their folders durable, and those of their folders the first time.
+func (d *local) syncDirs(fullKeys ...string) error {
 	if d == nil || runtime.GOOS == "windows" { // Windows cannot flush a folder
 		return nil
 	}
-	dir := filepath.Dir(d.path(fullKey))
 	root := filepath.Clean(d.dir)
-	for {
+	var dirs []string
+	for _, key := range fullKeys {
+		for dir := filepath.Dir(d.path(key)); ; dir = filepath.Dir(dir) {
+			if slices.Contains(dirs, dir) {
+				break
+			}
+			dirs = append(dirs, dir)
+			d.mu.Lock()
+			known := d.known[dir]
+			d.known[dir] = true
+			d.mu.Unlock()
+			if known || len(dir) <= len(root) {
+				break
+			}
+		}
+	}
+	for _, dir := range dirs {
 		if err := fsyncDir(dir); err != nil {
 			return err
 		}
-		d.mu.Lock()
-		known := d.known[dir]
-		d.known[dir] = true
-		d.mu.Unlock()
-		if known || dir == root || len(dir) <= len(root) {
-			return nil
-		}
-		dir = filepath.Dir(dir)
 	}
+	return nil
 }
 
 func fsyncDir(dir string) error {
@@ -80,16 +88,20 @@ func fsyncDir(dir string) error {
 	return errors.Join(err, f.Close())
 }
 
+// syncFile is replaced by tests, to see what is flushed or to save the time.
+var syncFile = (*os.File).Sync
+
 // fsync flushes a file. A file system that cannot is left to its own promises.
 func fsync(f *os.File) error {
-	err := f.Sync()
+	err := syncFile(f)
 	if errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.ENOTSUP) {
 		return nil
 	}
 	return err
 }
 
-// link puts the file of one object under a second key, replacing what is there in one step. It reports false
+// link puts the file of one object under a second key, replacing what is there in one step; the caller makes it
+// durable. It reports false
 // where the file system has no links; the caller then copies.
 func (d *local) link(from, to, scratch string) (bool, error) {
 	if d == nil || !d.linkable {
@@ -118,11 +130,26 @@ func (d *local) link(from, to, scratch string) (bool, error) {
 	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
-	return true, d.syncDir(to)
+	return true, nil
 }
 
 // stranded matches the temporary files that the file driver leaves behind when the process is killed.
 var stranded = regexp.MustCompile(`\.[0-9a-f]{8,}\.tmp$`)
+
+// syncKeys makes writes to, and removals of, objects durable on a file bucket.
+func (l *Lake) syncKeys(keys ...string) error {
+	if l.local == nil {
+		return nil
+	}
+	fulls := make([]string, len(keys))
+	for i, key := range keys {
+		fulls[i] = l.full(key)
+	}
+	if err := l.local.syncDirs(fulls...); err != nil {
+		return l.fail("flush the folders of", strings.Join(keys, ", "), err)
+	}
+	return nil
+}
 
 // sweep removes temporary files and empty folders that killed runs left below a key prefix.
 func (d *local) sweep(fullPrefix string) error {

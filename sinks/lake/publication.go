@@ -113,6 +113,9 @@ func (p *Publication) Publish(ctx context.Context, m *Manifest) error {
 	if err := l.checkStaged(ctx, p.run.RunID, m.Objects); err != nil {
 		return fmt.Errorf("publish %s: %w", date, err)
 	}
+	if err := l.syncStaged(p.run.RunID, m.Objects); err != nil {
+		return fmt.Errorf("publish %s: %w", date, err)
+	}
 	it, err := l.plan(ctx, m)
 	if err != nil {
 		return fmt.Errorf("publish %s: %w", date, err)
@@ -179,6 +182,15 @@ func (l *Lake) checkStaged(ctx context.Context, runID string, objects []ObjectIn
 	}
 	_ = g.Wait() // errs has them all
 	return errors.Join(errs...)
+}
+
+// syncStaged makes the names of staged objects durable; their bytes are so since Commit.
+func (l *Lake) syncStaged(runID string, objects []ObjectInfo) error {
+	keys := make([]string, len(objects))
+	for i, o := range objects {
+		keys[i] = stagingPrefix(runID) + o.Key
+	}
+	return l.syncKeys(keys...)
 }
 
 // clear deletes every object below a prefix within staging, and the folders that a file bucket keeps.

@@ -85,7 +85,12 @@ func (s *State) Create(ctx context.Context, name, contentType string) (*StateWri
 func (w *StateWriter) Write(p []byte) (int, error) { return w.up.Write(p) }
 
 // Commit publishes the blob.
-func (w *StateWriter) Commit() error { return w.up.commit() }
+func (w *StateWriter) Commit() error {
+	if err := w.up.commit(); err != nil {
+		return err
+	}
+	return w.up.lake.syncKeys(w.up.key)
+}
 
 // Abort drops the blob. After Commit it does nothing, so it can be deferred.
 func (w *StateWriter) Abort() { w.up.abort() }
@@ -127,7 +132,10 @@ func (s *State) Delete(ctx context.Context, name string) error {
 	if err := validState(name); err != nil {
 		return err
 	}
-	return s.lake.remove(ctx, StateKey(name))
+	if err := s.lake.remove(ctx, StateKey(name)); err != nil {
+		return err
+	}
+	return s.lake.syncKeys(StateKey(name))
 }
 
 // StateInfo describes a blob of state.

@@ -1,7 +1,6 @@
 package lake
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -14,17 +13,15 @@ import (
 
 // upload is an object being written: the only way in which this package writes to the bucket.
 //
-// Closing a blob.Writer publishes what it holds, even after an error or in the deferred calls of a panic, and so
-// does blob.Upload when its reader fails. So neither is handed out: bytes go through a pipe whose other end
-// Upload reads, commit is the only way to the pipe's good end, and abort cancels the write before it breaks the
-// pipe (I2). What is dropped without either is never published. Upload it is, and not a blob.Writer, because the
-// latter's Close panics on Azure when the write had failed (gocloud.dev v0.47).
+// Closing a blob.Writer publishes what it holds, even after a write failed or in the deferred calls of a panic. So
+// the writer is not handed out: commit is the only way to its good Close, and abort cancels the write before it
+// closes (I2). What is dropped without either is never published.
 type upload struct {
 	lake   *Lake
 	key    string
-	pipe   *io.PipeWriter
+	w      io.WriteCloser // publishes on Close unless its context is cancelled
+	file   *os.File       // the file behind w on a file bucket
 	cancel context.CancelFunc
-	result chan error // what Upload returned; buffered, sent once
 	closed bool
 	err    error // the first failed write: commit then aborts
 }
@@ -42,49 +39,28 @@ func (l *Lake) upload(ctx context.Context, key, contentType string, onlyNew bool
 		return nil, l.fail("write", key, err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	r, w := io.Pipe()
-	u := &upload{lake: l, key: key, pipe: w, cancel: cancel, result: make(chan error, 1)}
-	broken := context.AfterFunc(ctx, func() { w.CloseWithError(ctx.Err()) })
-	go func() {
-		defer broken()
-		src := &source{PipeReader: r, cancel: cancel}
-		err := l.bucket.Upload(ctx, l.full(key), src, &blob.WriterOptions{
-			ContentType: contentType,
-			BufferSize:  8 << 20,
-			IfNotExist:  onlyNew,
-			BeforeWrite: func(as func(any) bool) error {
-				as(&src.file) // stays nil where there is no file
-				return nil
-			},
-		})
-		if err == nil {
-			err = src.err
-		}
-		r.CloseWithError(cmp.Or(err, errClosed)) // a writer must not wait for a reader that is gone
-		u.result <- err
-	}()
-	return u, nil
-}
-
-// source is what an upload reads. At the good end it flushes the file behind the upload, if there is one, while
-// the object is still under its temporary name: once it is visible it is durable (I7).
-type source struct {
-	*io.PipeReader
-	file   *os.File
-	cancel context.CancelFunc
-	err    error
-}
-
-func (s *source) Read(p []byte) (int, error) {
-	n, err := s.PipeReader.Read(p)
-	if errors.Is(err, io.EOF) && s.file != nil {
-		if ferr := fsync(s.file); ferr != nil {
-			s.cancel() // before Upload closes its writer
-			s.err = ferr
-			return n, ferr
-		}
+	u := &upload{lake: l, key: key, cancel: cancel}
+	opts := &blob.WriterOptions{
+		ContentType: contentType,
+		BufferSize:  8 << 20,
+		IfNotExist:  onlyNew,
+		BeforeWrite: func(as func(any) bool) error {
+			as(&u.file) // stays nil where there is no file
+			return nil
+		},
 	}
-	return n, err
+	if l.azure {
+		opts.BeforeWrite = nil
+		u.w = newAzureWriter(ctx, l.bucket, l.full(key), opts)
+		return u, nil
+	}
+	w, err := l.bucket.NewWriter(ctx, l.full(key), opts)
+	if err != nil {
+		cancel()
+		return nil, l.fail("write", key, err)
+	}
+	u.w = w
+	return u, nil
 }
 
 // Write hands bytes to the bucket. After a failure the upload can only be aborted.
@@ -95,15 +71,19 @@ func (u *upload) Write(p []byte) (int, error) {
 	if u.err != nil {
 		return 0, u.err
 	}
-	n, err := u.pipe.Write(p)
+	n, err := u.w.Write(p)
+	if err == nil && n < len(p) {
+		err = io.ErrShortWrite
+	}
 	if err != nil {
 		u.err = u.lake.fail("write", u.key, err)
 	}
 	return n, u.err
 }
 
-// commit publishes the object at its key, durably. On an error the object that was there before stays, except
-// that a bucket may have taken a write whose answer was lost.
+// commit publishes the object at its key. On an error the object that was there before stays, except that a bucket
+// may have taken a write whose answer was lost. On a file bucket the name is not durable before syncKeys; the bytes
+// are flushed while the object is still under its temporary name, so that it is never visible and empty (I7).
 func (u *upload) commit() error {
 	if u.closed {
 		return u.lake.fail("write", u.key, errClosed)
@@ -112,14 +92,15 @@ func (u *upload) commit() error {
 	if u.err != nil {
 		return u.err
 	}
+	if u.file != nil {
+		if err := fsync(u.file); err != nil {
+			return u.lake.fail("flush", u.key, err)
+		}
+	}
 	u.closed = true
 	defer u.cancel()
-	_ = u.pipe.Close() // never fails
-	if err := <-u.result; err != nil {
+	if err := u.w.Close(); err != nil {
 		return u.lake.fail("write", u.key, err)
-	}
-	if err := u.lake.local.syncDir(u.lake.full(u.key)); err != nil {
-		return u.lake.fail("flush", u.key, err)
 	}
 	return nil
 }
@@ -131,12 +112,11 @@ func (u *upload) abort() {
 		return
 	}
 	u.closed = true
-	u.cancel() // first: this makes the end of the pipe mean "drop"
-	u.pipe.CloseWithError(context.Canceled)
-	<-u.result // reports the cancellation
+	u.cancel()      // first: this makes the Close below mean "drop"
+	_ = u.w.Close() // reports the cancellation
 }
 
-// put writes a small object whole.
+// put writes a small object whole, durably.
 func (l *Lake) put(ctx context.Context, key, contentType string, data []byte) error {
 	return l.putIf(ctx, key, contentType, data, false)
 }
@@ -150,7 +130,10 @@ func (l *Lake) putIf(ctx context.Context, key, contentType string, data []byte, 
 	if _, err := u.Write(data); err != nil {
 		return err
 	}
-	return u.commit()
+	if err := u.commit(); err != nil {
+		return err
+	}
+	return l.syncKeys(key)
 }
 
 // get reads a small object whole.
@@ -165,7 +148,8 @@ func (l *Lake) get(ctx context.Context, key string) ([]byte, error) {
 // serverCopyLimit is the largest object that every bucket copies on its side (S3's limit).
 const serverCopyLimit = 5 << 30
 
-// copyObject puts the content of one object under a second key, replacing what is there in one step.
+// copyObject puts the content of one object under a second key, replacing what is there in one step. On a file
+// bucket the name is not durable before syncKeys.
 func (l *Lake) copyObject(ctx context.Context, from, to, contentType string, size int64, scratch string) error {
 	if err := ctx.Err(); err != nil {
 		return l.fail("copy "+from+" to", to, err)
@@ -217,7 +201,7 @@ func (l *Lake) flushCopy(key string) error {
 	if err != nil {
 		return l.fail("flush", key, err)
 	}
-	err = errors.Join(fsync(f), f.Close(), l.local.syncDir(l.full(key)))
+	err = errors.Join(fsync(f), f.Close())
 	if err != nil {
 		return l.fail("flush", key, err)
 	}
