@@ -102,11 +102,15 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 	}
 	defer w.Discard()
 	order := parquetfile.NewOrderChecker(def)
+	defer order.Close()
+	var disorder error
 	for rec, err := range records {
 		if err != nil {
 			return fmt.Errorf("make %s: %w", def.Name, err)
 		}
-		order.Check(rec)
+		if disorder == nil {
+			disorder = order.Check(rec)
+		}
 		err := w.Write(rec)
 		rec.Release()
 		if err != nil {
@@ -131,7 +135,7 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 		log.Window = yearWindow
 	}
 	r.logs = append(r.logs, log)
-	r.checkLog(def, sum, order)
+	r.checkLog(def, sum, disorder)
 	for i, f := range def.Fields {
 		if def == dictionary.GenerationLog && f.Sum {
 			r.total = sum.Columns[i].Sum

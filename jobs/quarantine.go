@@ -2,8 +2,10 @@ package jobs
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/usagereport/usagereport/sinks/lake"
 )
@@ -51,4 +53,32 @@ func (r *nightRun) checkRejected() error {
 			lake.QuarantineKey(lake.Date(r.date.String()), name)))
 	}
 	return errors.Join(errs...)
+}
+
+// Quarantined returns the first rows that a run put in quarantine, at most n of them, and how many there are in all.
+func Quarantined(ctx context.Context, l *lake.Lake, m lake.Manifest, n int) (rows []lake.Rejected, total int64, err error) {
+	for _, d := range m.Datasets {
+		total += d.Rejected
+		if d.Rejected == 0 || len(rows) >= n {
+			continue
+		}
+		r, err := l.OpenObject(ctx, lake.QuarantineKey(m.SnapshotDate, d.Name))
+		if err != nil {
+			return nil, 0, fmt.Errorf("read quarantine: %w", err)
+		}
+		dec := json.NewDecoder(r)
+		for len(rows) < n {
+			var row lake.Rejected
+			if err := dec.Decode(&row); errors.Is(err, io.EOF) {
+				break
+			} else if err != nil {
+				return nil, 0, errors.Join(fmt.Errorf("read quarantine of %s: %w", d.Name, err), r.Close())
+			}
+			rows = append(rows, row)
+		}
+		if err := r.Close(); err != nil {
+			return nil, 0, fmt.Errorf("read quarantine of %s: %w", d.Name, err)
+		}
+	}
+	return rows, total, nil
 }

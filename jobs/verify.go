@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/apache/arrow/go/v17/arrow/array"
+
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/sinks/parquetfile"
@@ -58,6 +60,7 @@ func verifyLog(ctx context.Context, l *lake.Lake, m *lake.Manifest, log lake.Log
 		return 0, fmt.Errorf("%w: the manifest names a log that this program does not know; use the program that wrote it", lake.ErrUnsupported)
 	}
 	order := parquetfile.NewOrderChecker(def)
+	defer order.Close()
 	var sum int64
 	for _, o := range m.Table(log.Table) {
 		n, total, err := scanPart(ctx, l, o, def, order)
@@ -65,9 +68,6 @@ func verifyLog(ctx context.Context, l *lake.Lake, m *lake.Manifest, log lake.Log
 		if err != nil {
 			return rows, err
 		}
-	}
-	if err := order.Err(); err != nil {
-		return rows, fmt.Errorf("%w: %w", lake.ErrCorrupt, err)
 	}
 	if rows != log.Rows {
 		return rows, fmt.Errorf("%w: the manifest says %d rows, the files hold %d", lake.ErrCorrupt, log.Rows, rows)
@@ -80,4 +80,31 @@ func verifyLog(ctx context.Context, l *lake.Lake, m *lake.Manifest, log lake.Log
 		}
 	}
 	return rows, nil
+}
+
+// scanPart reads one file of a log, hands its rows to order, and returns their number and the total of the summed field.
+func scanPart(ctx context.Context, l *lake.Lake, o lake.ObjectInfo, def *dictionary.Table, order *parquetfile.OrderChecker) (rows, sum int64, err error) {
+	at, err := l.ReaderAt(ctx, o.Key)
+	if err != nil {
+		return 0, 0, err
+	}
+	for rec, err := range parquetfile.Scan(at, at.Size(), def, nil) {
+		if err != nil {
+			return rows, sum, fmt.Errorf("%s: %w", o.Key, err)
+		}
+		rows += rec.NumRows()
+		if err := order.Check(rec); err != nil {
+			rec.Release()
+			return rows, sum, fmt.Errorf("%s: %w: %w", o.Key, lake.ErrCorrupt, err)
+		}
+		for i, f := range def.Fields {
+			if f.Sum {
+				for _, v := range rec.Column(i).(*array.Int64).Int64Values() {
+					sum += v
+				}
+			}
+		}
+		rec.Release()
+	}
+	return rows, sum, nil
 }

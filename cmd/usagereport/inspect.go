@@ -1,0 +1,199 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/usagereport/usagereport/dictionary/render"
+	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/sinks/lake"
+)
+
+func newCheck() *cobra.Command {
+	var path string
+	c := &cobra.Command{
+		Use:   "check",
+		Short: "Check the config, every source and the lake",
+		Long: `check validates the config, connects to every source and to the lake, and compares the columns of every
+bound dataset with the dictionary. It reads no rows and writes nothing, and reports all problems at once.`,
+		Example: `  usagereport check --config usagereport.yaml`,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			n, err := openNight(c, path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, n.Lake.Close()) }()
+			var errs []error
+			w := c.OutOrStdout()
+			for _, f := range n.Check(c.Context()) {
+				if f.Err != nil {
+					fmt.Fprintf(w, "FAIL  %s: %v\n", f.Subject, f.Err)
+					errs = append(errs, f.Err)
+					continue
+				}
+				fmt.Fprintf(w, "ok    %s (%s)\n", f.Subject, f.Detail)
+				if len(f.Notes.Ignored) > 0 {
+					fmt.Fprintf(w, "      columns that nothing uses: %s\n", strings.Join(f.Notes.Ignored, ", "))
+				}
+				if len(f.Notes.Absent) > 0 {
+					fmt.Fprintf(w, "      optional columns that are not there: %s\n", strings.Join(f.Notes.Absent, ", "))
+				}
+			}
+			if len(errs) > 0 {
+				fmt.Fprintf(w, "%d problems\n", len(errs))
+				return fmt.Errorf("%w: %w", errReported, errors.Join(errs...))
+			}
+			fmt.Fprintln(w, "all is well")
+			return nil
+		},
+	}
+	configFlag(c, &path)
+	return c
+}
+
+func newVerify() *cobra.Command {
+	var path, date string
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Read a published snapshot again and compare it with its manifest",
+		Long: `verify reads every object of a snapshot and compares length and SHA-256 with the manifest, then reads the rows:
+schema, order, grain, and the totals that the manifest gives.`,
+		Example: `  usagereport verify --config usagereport.yaml
+  usagereport verify --config usagereport.yaml --date 2026-11-21`,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if date != "" {
+				if _, err := parseDate("date", date); err != nil {
+					return err
+				}
+			}
+			n, err := openNight(c, path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, n.Lake.Close()) }()
+			v, err := jobs.Verify(c.Context(), n.Lake, lake.Date(date))
+			if err != nil {
+				return err
+			}
+			w := c.OutOrStdout()
+			fmt.Fprintf(w, "snapshot %s, run %s: %d objects, %s bytes, all as the manifest says\n",
+				v.Manifest.SnapshotDate, v.Manifest.RunID, v.Objects, grouped(v.Bytes))
+			for _, log := range v.Manifest.Logs {
+				fmt.Fprintf(w, "  %s: %s rows, sorted, grain unique\n", log.Table, grouped(v.Rows[log.Table]))
+			}
+			return nil
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().StringVar(&date, "date", "", "the snapshot date (default: the newest)")
+	return c
+}
+
+func newRuns() *cobra.Command {
+	var path string
+	var last int
+	var asJSON bool
+	c := &cobra.Command{
+		Use:   "runs",
+		Short: "Show the history of runs",
+		Example: `  usagereport runs --config usagereport.yaml
+  usagereport runs --config usagereport.yaml --last 1 --json | jq .`,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			if last < 1 {
+				return fmt.Errorf("%w: --last %d: expected 1 or more", errUsage, last)
+			}
+			n, err := openNight(c, path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, n.Lake.Close()) }()
+			w := c.OutOrStdout()
+			t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+			if !asJSON {
+				fmt.Fprintln(t, "RUN\tDATE\tSTATUS\tSECONDS\tROWS READ\tREJECTED\tROWS PUBLISHED\tERROR")
+			}
+			shown := 0
+			for rec, err := range n.Lake.Runs(c.Context()) {
+				if err != nil {
+					return err
+				}
+				if shown++; shown > last {
+					break
+				}
+				if asJSON {
+					fmt.Fprintf(w, "%s\n", rec.Data)
+					continue
+				}
+				var r jobs.Record
+				if err := json.Unmarshal(rec.Data, &r); err != nil {
+					return fmt.Errorf("run record %s: %w", rec.ID, err)
+				}
+				var read, rejected, rows int64
+				for _, d := range r.Datasets {
+					read, rejected = read+d.Read, rejected+d.Rejected
+				}
+				for _, l := range r.Logs {
+					rows += l.Rows
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%.1f\t%s\t%s\t%s\t%.80s\n", r.RunID, r.SnapshotDate, r.Status, r.Seconds,
+					grouped(read), grouped(rejected), grouped(rows), firstLine(r.Error))
+			}
+			if shown == 0 && !asJSON {
+				fmt.Fprintln(w, "no runs yet")
+				return nil
+			}
+			return t.Flush()
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().IntVar(&last, "last", 20, "how many runs to show, newest first")
+	c.Flags().BoolVar(&asJSON, "json", false, "the whole records, one JSON object a run")
+	return c
+}
+
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}
+
+func newSchema() *cobra.Command {
+	var format string
+	c := &cobra.Command{
+		Use:   "schema",
+		Short: "Print the data dictionary: every input dataset and every log",
+		Example: `  usagereport schema --format md
+  usagereport schema --format sql > tables.sql
+  usagereport schema --format json | jq '.logs[].name'`,
+		RunE: func(c *cobra.Command, _ []string) error {
+			switch w := c.OutOrStdout(); format {
+			case "md":
+				return render.Markdown(w)
+			case "json":
+				return render.JSON(w)
+			case "sql":
+				return render.SQL(w)
+			}
+			return fmt.Errorf("%w: --format %q: expected md, json or sql", errUsage, format)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "md", "md, json or sql")
+	_ = c.RegisterFlagCompletionFunc("format", cobra.FixedCompletions([]string{"md", "json", "sql"}, cobra.ShellCompDirectiveNoFileComp))
+	return c
+}
+
+func newVersion() *cobra.Command {
+	return &cobra.Command{
+		Use:     "version",
+		Short:   "Print the version of the program",
+		Example: "  usagereport version",
+		RunE: func(c *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(c.OutOrStdout(), "usagereport "+version())
+			return err
+		},
+	}
+}

@@ -1,0 +1,146 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"text/tabwriter"
+	"time"
+
+	"github.com/vbauerster/mpb/v8"
+	"github.com/vbauerster/mpb/v8/decor"
+
+	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/transforms/calendar"
+)
+
+// bars shows a run's progress on a terminal: a line a stage, with the rows handled.
+type bars struct {
+	out *mpb.Progress
+
+	mu   sync.Mutex
+	bar  *mpb.Bar
+	rows *atomic.Int64
+}
+
+// watch has n show its progress if a person is watching.
+func watch(n *jobs.Night) *bars {
+	if !interactive() {
+		return &bars{}
+	}
+	b := &bars{out: mpb.New(mpb.WithOutput(os.Stderr), mpb.WithWidth(24), mpb.WithRefreshRate(120*time.Millisecond))}
+	n.Progress = b
+	return b
+}
+
+// Stage begins a new line.
+func (b *bars) Stage(name string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.finish()
+	rows := new(atomic.Int64)
+	b.rows = rows
+	b.bar = b.out.AddSpinner(0,
+		mpb.PrependDecorators(decor.Name(name, decor.WC{W: 22, C: decor.DindentRight})),
+		mpb.AppendDecorators(
+			decor.Any(func(decor.Statistics) string {
+				if n := rows.Load(); n > 0 {
+					return grouped(n) + " rows"
+				}
+				return ""
+			}),
+			decor.Elapsed(decor.ET_STYLE_GO, decor.WC{W: 6}),
+		))
+}
+
+// Rows adds to the current line.
+func (b *bars) Rows(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.rows != nil {
+		b.rows.Add(n)
+	}
+}
+
+func (b *bars) finish() {
+	if b.bar != nil {
+		b.bar.SetTotal(-1, true)
+		b.bar = nil
+	}
+}
+
+func (b *bars) end() {
+	if b.out == nil {
+		return
+	}
+	b.mu.Lock()
+	b.finish()
+	b.mu.Unlock()
+	b.out.Wait()
+}
+
+// printOutcome tells a person what a run did.
+func printOutcome(w io.Writer, n *jobs.Night, out *jobs.Outcome) {
+	m := out.Manifest
+	verb := "Published"
+	if !out.Published {
+		verb = "Dry run: nothing was published. Would have published"
+	}
+	fmt.Fprintf(w, "%s snapshot %s to %s in %s (run %s)\n\n", verb, m.SnapshotDate, n.Lake.Name(), out.Took.Round(time.Millisecond), m.RunID)
+
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "  log\trows\tKiB\t")
+	for _, log := range m.Logs {
+		var bytes int64
+		for _, o := range m.Table(log.Table) {
+			bytes += o.Bytes
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t\n", log.Table, grouped(log.Rows), grouped((bytes+1023)/1024))
+	}
+	fmt.Fprintln(t, "\t\t\t")
+	t.Flush()
+
+	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "  dataset\tread\trejected\tduplicate\tlate\t")
+	for _, d := range m.Datasets {
+		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t\n", d.Name, grouped(d.Read), grouped(d.Rejected), grouped(d.Duplicate), grouped(d.Late))
+	}
+	t.Flush()
+	for i, line := range m.Warnings {
+		if i == 0 {
+			fmt.Fprintln(w, "\nWarnings:")
+		}
+		fmt.Fprintln(w, "  "+line)
+	}
+	fmt.Fprintln(w)
+}
+
+// grouped writes n with a comma between thousands.
+func grouped(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func parseDays(from, to string) (calendar.Days, error) {
+	var d calendar.Days
+	var err error
+	if from == "" || to == "" {
+		return d, fmt.Errorf("%w: --from and --to are both required, as 2026-11-21", errUsage)
+	}
+	if d.From, err = parseDate("from", from); err != nil {
+		return d, err
+	}
+	if d.To, err = parseDate("to", to); err != nil {
+		return d, err
+	}
+	if d.To < d.From {
+		return d, fmt.Errorf("%w: --from %s is after --to %s", errUsage, from, to)
+	}
+	d.To++
+	return d, nil
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/usagereport/usagereport/jobs"
+)
+
+func newRun() *cobra.Command {
+	var path, date, at string
+	var full, dry bool
+	c := &cobra.Command{
+		Use:   "run",
+		Short: "Make one nightly run",
+		Long: `run reads what is new in the sources, makes the logs, checks them and publishes them under the run date.
+Days up to the day before the run date are in. A run that fails publishes nothing: what was there stays.`,
+		Example: `  usagereport run --config usagereport.yaml
+  usagereport run --config usagereport.yaml --date 2026-11-21 --full
+  usagereport run --config usagereport.yaml --dry-run`,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			req := jobs.Request{Full: full, DryRun: dry}
+			if date != "" {
+				d, err := parseDate("date", date)
+				if err != nil {
+					return err
+				}
+				req.Date = &d
+			}
+			if at != "" {
+				if req.RunTime, err = time.Parse(time.RFC3339, at); err != nil {
+					return fmt.Errorf("%w: --run-time %q: expected an instant as 2026-11-21T02:30:00Z", errUsage, at)
+				}
+			}
+			n, err := openNight(c, path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, n.Lake.Close()) }()
+			show := watch(n)
+			out, err := n.Run(c.Context(), req)
+			show.end()
+			if err != nil {
+				return err
+			}
+			printOutcome(c.OutOrStdout(), n, out)
+			return nil
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().StringVar(&date, "date", "", "the run date (default: today in the reporting zone)")
+	c.Flags().StringVar(&at, "run-time", "", "the run time to publish, RFC 3339 (default: now)")
+	c.Flags().BoolVar(&full, "full", false, "read everything again, whatever the state knows")
+	c.Flags().BoolVar(&dry, "dry-run", false, "do everything but publish, and keep no state")
+	return c
+}
+
+func newBackfill() *cobra.Command {
+	var path, from, to string
+	var dry bool
+	c := &cobra.Command{
+		Use:   "backfill",
+		Short: "Publish past dates again",
+		Long: `backfill publishes every date from --from to --to again, both included, oldest first, with what the sources
+hold now: late events count on their own day. The newest date stays the latest.`,
+		Example: `  usagereport backfill --config usagereport.yaml --from 2026-11-01 --to 2026-11-07`,
+		RunE: func(c *cobra.Command, _ []string) (err error) {
+			days, err := parseDays(from, to)
+			if err != nil {
+				return err
+			}
+			n, err := openNight(c, path)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, n.Lake.Close()) }()
+			show := watch(n)
+			done, err := n.Backfill(c.Context(), days, dry)
+			show.end()
+			for _, out := range done {
+				printOutcome(c.OutOrStdout(), n, out)
+			}
+			return err
+		},
+	}
+	configFlag(c, &path)
+	c.Flags().StringVar(&from, "from", "", "the first date (required)")
+	c.Flags().StringVar(&to, "to", "", "the last date (required)")
+	c.Flags().BoolVar(&dry, "dry-run", false, "do everything but publish, and keep no state")
+	return c
+}
