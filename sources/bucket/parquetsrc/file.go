@@ -36,9 +36,13 @@ type File struct {
 // Open reads the footer of a file of size bytes. Errors name the file and wrap sources.ErrUnreadable, unless they come
 // from fetch. The caller closes the file. The context holds until then: no fetch outlives it.
 func Open(ctx context.Context, name string, size int64, fetch Fetch) (*File, error) {
+	return open(ctx, name, size, fetch, defaultLimits)
+}
+
+func open(ctx context.Context, name string, size int64, fetch Fetch, l limits) (*File, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &File{name: name, cancel: cancel}
-	f.ranges = &ranges{size: size, read: func(dst []byte, off int64) error { return fetch(ctx, dst, off) }}
+	f.ranges = &ranges{size: size, limits: l, read: func(dst []byte, off int64) error { return fetch(ctx, dst, off) }}
 	footer, err := f.ranges.open()
 	if err == nil {
 		err = guard(func() error {

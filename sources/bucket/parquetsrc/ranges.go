@@ -10,15 +10,17 @@ import (
 	"sync"
 )
 
-// Limits of what is held of a file at a time. They trade requests against memory: on object storage a request
-// costs as much time as a few megabytes.
-const (
-	wholeLimit = 16 << 20  // files up to this size are fetched by one request
-	tailSize   = 256 << 10 // fetched of larger files to find the footer
-	gapLimit   = 512 << 10 // bytes between two wanted column chunks that are fetched along
-	groupLimit = 64 << 20  // wanted bytes of a row group up to which it is fetched ahead, as a whole
-	windowSize = 4 << 20   // of larger row groups, what is fetched of each column at a time
-)
+// limits say what is held of a file at a time. They trade requests against memory: on object storage a request costs
+// as much time as a few megabytes.
+type limits struct {
+	whole  int64 // files up to this size are fetched by one request
+	tail   int64 // fetched of larger files to find the footer
+	gap    int64 // bytes between two wanted column chunks that are fetched along
+	group  int64 // wanted bytes of a row group up to which it is fetched ahead, as a whole
+	window int64 // of larger row groups, what is fetched of each column at a time
+}
+
+var defaultLimits = limits{whole: 16 << 20, tail: 256 << 10, gap: 512 << 10, group: 64 << 20, window: 4 << 20}
 
 // Fetch fills dst with the bytes of the file from offset off. It is called from one goroutine at a time for
 // what is needed now and from at most one more for what is needed next.
@@ -60,6 +62,7 @@ func putSegments(segs []segment) {
 type ranges struct {
 	read    func(dst []byte, off int64) error // fetches under the context of the reading
 	size    int64
+	limits  limits
 	fixed   []segment      // the whole file or its tail
 	group   []segment      // of the row group being read
 	windows []window       // of a row group too large to hold: one per column chunk
@@ -80,8 +83,8 @@ func (r *ranges) open() ([]byte, error) {
 		return nil, fmt.Errorf("%d bytes are too few for a Parquet file", r.size)
 	}
 	n := r.size
-	if n > wholeLimit {
-		n = tailSize
+	if n > r.limits.whole {
+		n = min(n, r.limits.tail)
 	}
 	tail, err := r.fetch(span{r.size - n, r.size})
 	if err != nil {
@@ -121,21 +124,21 @@ func (r *ranges) load(g int, chunks, next []span) error {
 		return err
 	}
 	switch {
-	case total(chunks) > groupLimit:
+	case r.limits.total(chunks) > r.limits.group:
 		for _, c := range chunks {
 			r.windows = append(r.windows, window{c, segment{span: span{c.off, c.off}}})
 		}
 	case ahead == nil:
-		if ahead, err = fetchAll(r.read, coalesce(chunks)); err != nil {
+		if ahead, err = fetchAll(r.read, r.limits.coalesce(chunks)); err != nil {
 			r.err = err
 			return err
 		}
 	}
 	r.group = ahead
-	if next != nil && total(next) <= groupLimit {
+	if next != nil && r.limits.total(next) <= r.limits.group {
 		done := make(chan fetched, 1)
 		go func() {
-			segs, err := fetchAll(r.read, coalesce(next))
+			segs, err := fetchAll(r.read, r.limits.coalesce(next))
 			done <- fetched{g + 1, segs, err}
 		}()
 		r.pending = done
@@ -215,14 +218,14 @@ func (r *ranges) ReadAt(p []byte, off int64) (int, error) {
 // readWindow serves bytes that are not held yet: it moves the window of the column chunk they belong to.
 func (r *ranges) readWindow(p []byte, want span) error {
 	i := slices.IndexFunc(r.windows, func(w window) bool { return w.chunk.off <= want.off && want.end <= w.chunk.end })
-	if i < 0 || len(p) > windowSize {
+	if i < 0 || int64(len(p)) > r.limits.window {
 		return r.readInto(p, want.off)
 	}
 	w := &r.windows[i].held
 	if want.off < w.off || want.end > w.end {
-		end := min(want.off+windowSize, r.windows[i].chunk.end)
+		end := min(want.off+r.limits.window, r.windows[i].chunk.end)
 		if w.data == nil {
-			w.data = getBuffer(windowSize)
+			w.data = getBuffer(r.limits.window)
 		}
 		w.data = w.data[:end-want.off]
 		if err := r.readInto(w.data, want.off); err != nil {
@@ -265,12 +268,12 @@ func fetchAll(read func([]byte, int64) error, spans []span) ([]segment, error) {
 }
 
 // coalesce sorts spans and joins those that are near each other.
-func coalesce(spans []span) []span {
+func (l limits) coalesce(spans []span) []span {
 	spans = slices.Clone(spans)
 	slices.SortFunc(spans, func(a, b span) int { return int(a.off - b.off) })
 	var joined []span
 	for _, s := range spans {
-		if n := len(joined); n > 0 && s.off <= joined[n-1].end+gapLimit {
+		if n := len(joined); n > 0 && s.off <= joined[n-1].end+l.gap {
 			joined[n-1].end = max(joined[n-1].end, s.end)
 			continue
 		}
@@ -279,9 +282,9 @@ func coalesce(spans []span) []span {
 	return joined
 }
 
-func total(spans []span) int64 {
+func (l limits) total(spans []span) int64 {
 	var n int64
-	for _, s := range coalesce(spans) {
+	for _, s := range l.coalesce(spans) {
 		n += s.end - s.off
 	}
 	return n
