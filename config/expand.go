@@ -47,20 +47,26 @@ func OpenVar(ctx context.Context, url string) (value string, err error) {
 // expander replaces ${…} in scalar values, after parsing: a value can therefore neither break the YAML nor add
 // keys to it.
 type expander struct {
-	ctx  context.Context // of the one Load that made this expander
 	env  Env
-	dir  string // of the config file
-	vars map[string]string
+	open func(url string) (string, error) // Env.OpenVar within the context of the one Load; nil if it is nil
+	dir  string                           // of the config file
+	vars map[string]string                // the values of runtimevar URLs read so far
 }
 
-// A failure to expand: what is wrong and what to do, without any value.
-type expandError struct{ message, hint string }
+func newExpander(ctx context.Context, env Env, dir string) *expander {
+	x := &expander{env: env, dir: dir, vars: map[string]string{}}
+	if env.OpenVar != nil {
+		x.open = func(url string) (string, error) { return env.OpenVar(ctx, url) }
+	}
+	return x
+}
 
-func (e *expandError) Error() string { return e.message }
+// failure says what is wrong with a reference and what to do, without any value.
+type failure struct{ message, hint string }
 
 // expand returns the text with every reference replaced, and whether there was one. `$${` stands for `${`; any
 // other $ is left alone, since SQL knows $$ and $1.
-func (x *expander) expand(s string) (out string, expanded bool, failure *expandError) {
+func (x *expander) expand(s string) (out string, expanded bool, failed *failure) {
 	var b strings.Builder
 	for {
 		i := strings.Index(s, "${")
@@ -76,11 +82,11 @@ func (x *expander) expand(s string) (out string, expanded bool, failure *expandE
 		b.WriteString(s[:i])
 		ref, rest, ok := strings.Cut(s[i+2:], "}")
 		if !ok {
-			return "", true, &expandError{"${ is never closed", "add the } or write $${ for a literal ${"}
+			return "", true, &failure{"${ is never closed", "add the } or write $${ for a literal ${"}
 		}
-		value, failure := x.resolve(ref)
-		if failure != nil {
-			return "", true, failure
+		value, failed := x.resolve(ref)
+		if failed != nil {
+			return "", true, failed
 		}
 		b.WriteString(value)
 		s, expanded = rest, true
@@ -88,44 +94,44 @@ func (x *expander) expand(s string) (out string, expanded bool, failure *expandE
 }
 
 // resolve returns what one reference stands for.
-func (x *expander) resolve(ref string) (string, *expandError) {
+func (x *expander) resolve(ref string) (string, *failure) {
 	var value string
 	switch kind, arg, ok := strings.Cut(ref, ":"); {
 	case ok && kind == "file":
-		v, failure := x.readFile(arg)
-		if failure != nil {
-			return "", failure
+		v, failed := x.readFile(arg)
+		if failed != nil {
+			return "", failed
 		}
 		value = v
 	case ok && kind == "var":
-		v, failure := x.openVar(arg)
-		if failure != nil {
-			return "", failure
+		v, failed := x.openVar(arg)
+		if failed != nil {
+			return "", failed
 		}
 		value = v
 	case !isName(ref):
-		return "", &expandError{
+		return "", &failure{
 			"${…} holds neither the name of an environment variable nor file:PATH nor var:URL",
 			"write ${NAME}, ${file:/path}, ${var:URL}, or $${ for a literal ${; there is no syntax for defaults"}
 	default:
 		if x.env.LookupEnv == nil {
-			return "", &expandError{fmt.Sprintf("${%s}: the environment is not available here", ref), ""}
+			return "", &failure{fmt.Sprintf("${%s}: the environment is not available here", ref), ""}
 		}
 		v, ok := x.env.LookupEnv(ref)
 		if !ok {
-			return "", &expandError{fmt.Sprintf("the environment variable %s is not set", ref), "set it, or write $${ for a literal ${"}
+			return "", &failure{fmt.Sprintf("the environment variable %s is not set", ref), "set it, or write $${ for a literal ${"}
 		}
 		value = v
 	}
 	if !utf8.ValidString(value) {
-		return "", &expandError{fmt.Sprintf("%s does not hold UTF-8 text", shownReferences("${"+ref+"}")), ""}
+		return "", &failure{fmt.Sprintf("%s does not hold UTF-8 text", shownReferences("${"+ref+"}")), ""}
 	}
 	return value, nil
 }
 
-func (x *expander) readFile(name string) (string, *expandError) {
+func (x *expander) readFile(name string) (string, *failure) {
 	if name == "" || x.env.ReadFile == nil {
-		return "", &expandError{fmt.Sprintf("${file:%s}: no file can be read there", name), "write ${file:/path/to/secret}"}
+		return "", &failure{fmt.Sprintf("${file:%s}: no file can be read there", name), "write ${file:/path/to/secret}"}
 	}
 	full := name
 	if !filepath.IsAbs(full) {
@@ -133,23 +139,23 @@ func (x *expander) readFile(name string) (string, *expandError) {
 	}
 	b, err := x.env.ReadFile(full)
 	if err != nil {
-		return "", &expandError{fmt.Sprintf("${file:%s}: %s", name, fileReason(err)), "check the path, which is relative to the config file, and who may read it"}
+		return "", &failure{fmt.Sprintf("${file:%s}: %s", name, fileReason(err)), "check the path, which is relative to the config file, and who may read it"}
 	}
 	return trimNewline(string(b)), nil
 }
 
 // openVar resolves a runtimevar URL, once for each URL.
-func (x *expander) openVar(url string) (string, *expandError) {
+func (x *expander) openVar(url string) (string, *failure) {
 	if v, ok := x.vars[url]; ok {
 		return v, nil
 	}
 	shown := Redact(url)
-	if x.env.OpenVar == nil {
-		return "", &expandError{fmt.Sprintf("the variable %s cannot be opened here", shown), ""}
+	if x.open == nil {
+		return "", &failure{fmt.Sprintf("the variable %s cannot be opened here", shown), ""}
 	}
-	v, err := x.env.OpenVar(x.ctx, url)
+	v, err := x.open(url)
 	if err != nil {
-		return "", &expandError{fmt.Sprintf("the variable %s cannot be read: %s", shown, scrub(err.Error(), url)),
+		return "", &failure{fmt.Sprintf("the variable %s cannot be read: %s", shown, scrub(err.Error(), url)),
 			"check the URL, the credentials and that the secret exists"}
 	}
 	v = trimNewline(v)

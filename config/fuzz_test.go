@@ -68,7 +68,7 @@ func FuzzExpand(f *testing.F) {
 	for _, s := range []string{"", "${A}", "$${A}", "${file:x}", "${var:a://b}", "${", "$", "a}b", "$$${}"} {
 		f.Add(s)
 	}
-	x := &expander{ctx: context.Background(), vars: map[string]string{}, env: Env{LookupEnv: func(string) (string, bool) { return "v", true }}}
+	x := newExpander(context.Background(), Env{LookupEnv: func(string) (string, bool) { return "v", true }}, "/")
 	f.Fuzz(func(t *testing.T, s string) {
 		got, expanded, failure := x.expand(s)
 		if !strings.Contains(s, "${") && (got != s || expanded || failure != nil) {

@@ -42,7 +42,7 @@ func parse(ctx context.Context, file, dir string, text []byte, env Env) (*Config
 	}
 	d := &decoder{
 		file: file, dir: dir,
-		expand:  &expander{ctx: ctx, env: env, dir: dir, vars: map[string]string{}},
+		expand:  newExpander(ctx, env, dir),
 		places:  map[string]place{},
 		anchors: map[string]ast.Node{},
 	}

@@ -5,7 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"strings"
+	"regexp"
 	"time"
 
 	"github.com/invopop/jsonschema"
@@ -67,7 +67,7 @@ func JSONSchema() ([]byte, error) {
 
 // describeSection adds to the reflected types what only the documentation knows.
 func describeSection(def *jsonschema.Schema, s section) error {
-	def.Description = s.doc
+	def.Description = plainText(s.doc)
 	for _, k := range s.keys {
 		p, ok := def.Properties.Get(k.name)
 		if !ok {
@@ -76,7 +76,7 @@ func describeSection(def *jsonschema.Schema, s section) error {
 		if k.required {
 			def.Required = append(def.Required, k.name)
 		}
-		p.Description = strings.ReplaceAll(k.doc, "`", "")
+		p.Description = plainText(k.doc)
 		p.Default = k.fallback
 		switch {
 		case k.enum != nil:
@@ -96,3 +96,8 @@ func orReference(p *jsonschema.Schema) {
 	p.AnyOf = []*jsonschema.Schema{{Type: p.Type, Enum: p.Enum}, {Type: "string", Pattern: reference}}
 	p.Type, p.Enum = "", nil
 }
+
+// markdown is what plainText takes away: code marks, and links to parts of the page, whose titles stay.
+var markdown = regexp.MustCompile("`|\\[([^]]*)\\]\\(#[^)]*\\)")
+
+func plainText(doc string) string { return markdown.ReplaceAllString(doc, "$1") }

@@ -1,15 +1,11 @@
 package config
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/url"
-	"reflect"
 	"strings"
-	"time"
 )
 
 const redacted = "REDACTED"
@@ -147,126 +143,3 @@ func scheme(raw string) string {
 	}
 	return strings.ToLower(before)
 }
-
-// origin holds, for the fields of one struct (by YAML name and path below it), the text of the file that was
-// expanded: it is what printing shows in their place.
-type origin map[string]string
-
-// shownFields renders a part of the config for printing, secrets left out, in the order of its fields.
-func shownFields(v reflect.Value, from origin, path string) any {
-	if raw, ok := from[path]; ok {
-		return raw
-	}
-	if v.CanInterface() {
-		switch x := v.Interface().(type) {
-		case URL:
-			return x.shown
-		case Date:
-			return x.String()
-		case time.Duration:
-			return x.String()
-		}
-	}
-	switch v.Kind() {
-	case reflect.Struct:
-		if f := v.FieldByName("origin"); f.IsValid() && f.Len() > 0 {
-			// Unexported fields can be read, not handed out: copy the texts.
-			own := origin{}
-			for it := f.MapRange(); it.Next(); {
-				own[it.Key().String()] = it.Value().String()
-			}
-			from, path = own, ""
-		} else if f.IsValid() {
-			from, path = nil, ""
-		}
-		var out shownMap
-		for i := range v.NumField() {
-			if name := yamlName(v.Type().Field(i)); name != "" {
-				out = append(out, shownPair{name, shownFields(v.Field(i), from, join(path, name))})
-			}
-		}
-		return out
-	case reflect.Map:
-		var out shownMap
-		keys := map[string]reflect.Value{}
-		for it := v.MapRange(); it.Next(); {
-			keys[it.Key().String()] = it.Value()
-		}
-		for _, k := range sortedKeys(keys) {
-			out = append(out, shownPair{k, shownFields(keys[k], from, join(path, k))})
-		}
-		return out
-	case reflect.Slice:
-		out := make([]any, v.Len())
-		for i := range out {
-			out[i] = shownFields(v.Index(i), from, fmt.Sprintf("%s[%d]", path, i))
-		}
-		return out
-	default:
-		return v.Interface()
-	}
-}
-
-type (
-	shownMap  []shownPair
-	shownPair struct {
-		key   string
-		value any
-	}
-)
-
-// MarshalJSON keeps the order of the fields.
-func (m shownMap) MarshalJSON() ([]byte, error) {
-	var b strings.Builder
-	b.WriteByte('{')
-	for i, p := range m {
-		if i > 0 {
-			b.WriteByte(',')
-		}
-		key, err := plainJSON(p.key)
-		if err != nil {
-			return nil, err
-		}
-		value, err := plainJSON(p.value)
-		if err != nil {
-			return nil, err
-		}
-		b.Write(key)
-		b.WriteByte(':')
-		b.Write(value)
-	}
-	b.WriteByte('}')
-	return []byte(b.String()), nil
-}
-
-func shownJSON(v any) ([]byte, error) { return plainJSON(shownFields(reflect.ValueOf(v), nil, "")) }
-
-// plainJSON marshals without escaping < and >, which queries are full of.
-func plainJSON(v any) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		return nil, err
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
-}
-
-func formatJSON(f fmt.State, v any) {
-	b, err := shownJSON(v)
-	if err != nil {
-		b = []byte(err.Error())
-	}
-	f.Write(b) //nolint:errcheck // fmt.State reports no errors
-}
-
-func logJSON(v any) slog.Value {
-	b, err := shownJSON(v)
-	if err != nil {
-		return slog.StringValue(err.Error())
-	}
-	return slog.StringValue(string(b))
-}
-
-// yamlName returns the key of a field, or "" for a field that the file does not have.
-func yamlName(f reflect.StructField) string { return f.Tag.Get("yaml") }

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+	_ "gocloud.dev/runtimevar/constantvar"
 )
 
 const canary = "k4n4ry-v4lu3"
@@ -215,7 +216,7 @@ func TestURL(t *testing.T) {
 
 func TestExpand(t *testing.T) {
 	env := testEnv(map[string]string{"A": "1", "B_2": "two", "NL": "x\n", "NEST": "${A}"})
-	x := &expander{ctx: context.Background(), env: env, dir: "/run", vars: map[string]string{}}
+	x := newExpander(context.Background(), env, "/run")
 	for in, want := range map[string]string{
 		"":                              "",
 		"plain $ $1 $$ $x":              "plain $ $1 $$ $x",
@@ -239,7 +240,7 @@ func TestExpand(t *testing.T) {
 			t.Errorf("%q: accepted as %q", in, got)
 		}
 	}
-	none := &expander{ctx: context.Background(), vars: map[string]string{}}
+	none := newExpander(context.Background(), Env{}, "/")
 	for _, in := range []string{"${A}", "${file:/x}", "${var:constant://}"} {
 		if _, _, failure := none.expand(in); failure == nil {
 			t.Errorf("%q: accepted without an environment", in)
@@ -264,5 +265,22 @@ func TestErrorsIs(t *testing.T) {
 	var list Errors
 	if !errors.As(fmt.Errorf("load: %w", err), &list) || len(list) != 1 {
 		t.Errorf("got %v", list)
+	}
+}
+
+func TestOpenVar(t *testing.T) {
+	ctx := context.Background()
+	for url, want := range map[string]string{
+		"constant://?val=hello&decoder=string": "hello",
+		"constant://?val=hello":                "hello", // bytes
+	} {
+		if got, err := OpenVar(ctx, url); err != nil || got != want {
+			t.Errorf("%s: got %q, %v", url, got, err)
+		}
+	}
+	for _, url := range []string{"constant://?val={}&decoder=jsonmap", "constant://?err=broken", "nothing://x", ":"} {
+		if got, err := OpenVar(ctx, url); err == nil {
+			t.Errorf("%s: got %q", url, got)
+		}
 	}
 }

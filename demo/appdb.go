@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
-	_ "modernc.org/sqlite" // the database that the application of the demo keeps
+	"modernc.org/sqlite"
 )
 
 // schema is the application's own: its names and codes are not those of the data dictionary. signins has no primary
@@ -42,10 +42,11 @@ func (c *Company) writeDatabase(ctx context.Context, arrived []delivery[login]) 
 	} else if err := f.Close(); err != nil {
 		return err
 	}
-	db, err := sql.Open("sqlite", path)
+	connector, err := sqlite.NewConnector(path)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
+	db := sql.OpenDB(connector)
 	defer func() {
 		if cerr := db.Close(); err == nil && cerr != nil {
 			err = fmt.Errorf("close %s: %w", path, cerr)

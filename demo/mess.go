@@ -124,7 +124,7 @@ func (c *Company) change(yesterday time.Time) {
 	c.tell("the agent %q is now called %q", a.name, a.name+" II")
 	a.name += " II"
 	for i := len(c.agents) - 1; i >= 0; i-- {
-		if c.agents[i].workspace == home && c.agents[i].id != a.id {
+		if c.agents[i].workspace == home && a.name != c.agents[i].name+" II" {
 			c.tell("the agent %q was deleted", c.agents[i].name)
 			c.agents = append(c.agents[:i:i], c.agents[i+1:]...)
 			break

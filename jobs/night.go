@@ -25,7 +25,7 @@ type nightRun struct {
 	zone     *time.Location
 	full     bool
 	dry      bool
-	started  time.Time
+	started  time.Time // the next night's :changed_since
 	state    *state
 	blobs    *stateBlobs
 	names    []string // of the datasets read
@@ -74,6 +74,10 @@ func (n *Night) newRun(req Request, now time.Time) *nightRun {
 		r.time = now
 	}
 	r.time = r.time.UTC().Truncate(time.Second)
+	if r.time.Before(r.started) {
+		// The earlier of the two is the safer start: rows handed over twice count once, rows missed would be lost.
+		r.started = r.time
+	}
 	if req.Date != nil {
 		r.date = *req.Date
 	} else {

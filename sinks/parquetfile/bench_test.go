@@ -29,7 +29,7 @@ func generations(rows, perRecord int) []arrow.Record {
 	for i := range events {
 		e := event{canvas: -1, grid: -1, path: -1, agentType: -1, agent: -1}
 		e.user = skewed(users)
-		e.workspace = e.user * e.user % workspaces
+		e.workspace = e.user * 7919 % users % workspaces
 		e.day = int32(random.below(days))
 		e.kind = int32(random.below(10) / 9)
 		e.feature = int32(random.below(7))

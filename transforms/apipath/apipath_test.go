@@ -110,6 +110,7 @@ func TestAnonymize(t *testing.T) {
 		{"/v1/agents/search", "/v1/agents/search"},
 		{"/v1/Knowledge_Base/list-all.json", "/v1/Knowledge_Base/list-all.json"},
 		{"/v1/my%20report/élan", "/v1/my%20report/élan"},
+		{"/v1/my%2520report", "/v1/my%2520report"},
 		{"/v1/%zz/x", "/v1/%zz/x"},
 		{"/pkg.Service/Method", "/pkg.Service/Method"},
 		{"/v1/agents/{agent_id}/run", "/v1/agents/{agent_id}/run"},

@@ -1,15 +1,18 @@
 """Reads Parquet files with pyarrow and DuckDB and compares them with the rows beside them.
 
 Arguments: a folder with NAME.parquet and NAME.json pairs. The JSON holds "columns": a list of objects with name,
-kind, required, doc and values, and "metadata". Exits 1 and says what differs.
+kind, required, doc and values, "metadata", and maybe "prune": that a filter on a column for a value must read only
+that many of the row groups. Exits 1 and says what differs.
 """
 import datetime as dt
 import glob
 import json
+import re
 import sys
 
 import duckdb
 import pyarrow as pa
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 EPOCH = dt.date(1970, 1, 1)
@@ -90,6 +93,20 @@ def duck(path, want):
             check(f"DuckDB rows where {c['name']} = {value!r}", got, present.count(value))
 
 
+def exact(path):
+    rows = duckdb.sql(f"select distinct min_is_exact, max_is_exact from parquet_metadata('{path}') where stats_min_value is not null")
+    check("bounds are exact", [r for r in rows.fetchall() if r != (True, True)], [])
+
+
+def prune(path, column, value, groups):
+    fragment, = ds.dataset(path).get_fragments()
+    check("row groups that pyarrow reads", len(fragment.split_by_row_group(ds.field(column) == value)), groups)
+    plan = duckdb.sql(f"explain analyze select count(*), min({column}) from '{path}' where {column} = '{value}'").fetchall()[0][1]
+    told = re.search(r"Row Groups Scanned: (\d+) / ", plan)  # since DuckDB 2
+    if told:
+        check("row groups that DuckDB reads", int(told[1]), groups)
+
+
 files = sorted(glob.glob(sys.argv[1] + "/*.parquet"))
 if not files:
     sys.exit("no files in " + sys.argv[1])
@@ -99,6 +116,9 @@ for path in files:
     try:
         arrow(path, expected)
         duck(path, expected)
+        exact(path)
+        if expected["prune"]:
+            prune(path, **expected["prune"])
     except SystemExit as err:
         sys.exit(f"{path}: {err}")
     except Exception as err:
