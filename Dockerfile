@@ -1,4 +1,4 @@
-# The image of usagereport: one static binary and the certificate authorities, nothing else. No shell, no package
+# The image of usagereport: one static binary, which has the time zones in it, and the certificate authorities. No shell, no package
 # manager, an unprivileged user, a root file system that can be read-only:
 #
 #   docker build --build-arg VERSION=1.2.3 -t usagereport:1.2.3 .

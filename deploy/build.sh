@@ -5,9 +5,8 @@
 #   CGO_ENABLED=0      no C library: the image has none
 #   -trimpath          no paths of the machine that builds: equal sources give equal bytes
 #   -buildvcs=false    the image's build context has no .git; the version is handed in
-#   -tags timetzdata   the time zones are in the binary: the image has none, and they do not depend on the host
 set -eu
 out=$1
 version=${2:-dev}
-CGO_ENABLED=0 exec go build -trimpath -buildvcs=false -tags timetzdata -ldflags "-s -w -X main.version=$version" \
+CGO_ENABLED=0 exec go build -trimpath -buildvcs=false -ldflags "-s -w -X main.buildVersion=$version" \
 	-o "$out" ./cmd/usagereport
