@@ -77,7 +77,8 @@ func New(o Options) (*Conformer, error) {
 		case i < 0:
 			problems = append(problems, fmt.Errorf("mappings: %s has no field %q; it has %s", o.Table.Name, name, fieldNames(o.Table)))
 		case o.Table.Fields[i].Kind != dictionary.String:
-			problems = append(problems, fmt.Errorf("mappings: %s.%s is of kind %v; only values of STRING fields can be mapped", o.Table.Name, name, o.Table.Fields[i].Kind))
+			problems = append(problems, fmt.Errorf("mappings: %s.%s is of kind %v; only values of STRING fields can be mapped",
+				o.Table.Name, name, o.Table.Fields[i].Kind))
 		}
 	}
 	if err := errors.Join(problems...); err != nil {

@@ -43,29 +43,13 @@ func FuzzTimestamp(f *testing.F) {
 		}
 		var want time.Time
 		var err error
-		if rfc3339.MatchString(text) {
+		switch {
+		case rfc3339.MatchString(text):
 			want, err = time.Parse(time.RFC3339Nano, text)
-		} else if reason == "" {
-			// Ours takes more; write it as time wants it.
-			plain := text
-			if len(text) > 10 {
-				plain = text[:10] + "T" + strings.ToUpper(text[11:])
-				switch m := shortOffset.FindStringSubmatchIndex(plain); {
-				case m == nil || m[0] < 19: // none, or with a colon
-				case m[4] < 0:
-					plain += ":00"
-				default:
-					plain = plain[:m[3]] + ":" + plain[m[3]:]
-				}
-			} else {
-				plain += "T00:00:00"
-			}
-			if !rfc3339.MatchString(plain) {
-				plain += "Z"
-			}
-			want, err = time.Parse(time.RFC3339Nano, plain)
-		} else {
+		case reason != "":
 			return
+		default: // ours takes more
+			want, err = time.Parse(time.RFC3339Nano, canonical(text))
 		}
 		switch {
 		case err != nil && reason == "":
@@ -76,6 +60,25 @@ func FuzzTimestamp(f *testing.F) {
 			t.Fatalf("%q is %v (%d µs); got %d µs", text, want, want.UnixMicro(), micros)
 		}
 	})
+}
+
+// canonical writes a timestamp as time wants it.
+func canonical(text string) string {
+	if len(text) <= 10 {
+		return text + "T00:00:00Z"
+	}
+	text = text[:10] + "T" + strings.ToUpper(text[11:])
+	if m := shortOffset.FindStringSubmatchIndex(text); len(m) > 0 && m[0] >= 19 {
+		if m[4] < 0 {
+			text += ":00"
+		} else {
+			text = text[:m[3]] + ":" + text[m[3]:]
+		}
+	}
+	if !rfc3339.MatchString(text) {
+		text += "Z"
+	}
+	return text
 }
 
 // anyTypes are the types that sources give, and one they do not.

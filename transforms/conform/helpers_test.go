@@ -79,27 +79,25 @@ func record(namesAndArrays ...any) arrow.Record {
 	var arrays []arrow.Array
 	for i := 0; i < len(namesAndArrays); i += 2 {
 		a := namesAndArrays[i+1].(arrow.Array)
-		defer a.Release()
 		arrays = append(arrays, a)
 		fields = append(fields, arrow.Field{Name: namesAndArrays[i].(string), Type: a.DataType(), Nullable: true})
 	}
-	return array.NewRecord(arrow.NewSchema(fields, nil), arrays, int64(arrays[0].Len()))
+	rec := array.NewRecord(arrow.NewSchema(fields, nil), arrays, int64(arrays[0].Len()))
+	for _, a := range arrays {
+		a.Release()
+	}
+	return rec
 }
 
 // values returns a column as text, null as "null".
 func values(a arrow.Array) []string {
 	out := make([]string, a.Len())
 	for i := range out {
-		switch a := a.(type) {
-		case *array.Timestamp:
-			if a.IsValid(i) {
-				out[i] = time.UnixMicro(int64(a.Value(i))).UTC().Format(time.RFC3339Nano)
-				continue
-			}
-		}
 		out[i] = a.ValueStr(i)
 		if a.IsNull(i) {
 			out[i] = "null"
+		} else if instants, ok := a.(*array.Timestamp); ok {
+			out[i] = time.UnixMicro(int64(instants.Value(i))).UTC().Format(time.RFC3339Nano)
 		}
 	}
 	return out
