@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"gocloud.dev/runtimevar"
@@ -19,9 +20,13 @@ type Env struct {
 	OpenVar   func(ctx context.Context, url string) (string, error) // resolves a Go CDK runtimevar URL
 }
 
+const openVarTimeout = time.Minute
+
 // OpenVar resolves a Go CDK runtimevar URL with the drivers that the program has registered. It is meant for
-// Env.OpenVar. ctx bounds the wait for the value.
+// Env.OpenVar. It waits for the value for a minute at most.
 func OpenVar(ctx context.Context, url string) (value string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, openVarTimeout)
+	defer cancel()
 	v, err := runtimevar.OpenVariable(ctx, url)
 	if err != nil {
 		return "", fmt.Errorf("open variable: %w", err)
@@ -31,7 +36,8 @@ func OpenVar(ctx context.Context, url string) (value string, err error) {
 			err = fmt.Errorf("close variable: %w", e)
 		}
 	}()
-	s, err := v.Latest(ctx)
+	// Latest would wait for a good value for as long as ctx lasts; Watch tells the first failure.
+	s, err := v.Watch(ctx)
 	if err != nil {
 		return "", fmt.Errorf("read variable: %w", err)
 	}
