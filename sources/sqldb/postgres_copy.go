@@ -117,6 +117,7 @@ func (s *copyStream) row(p []byte) (int, error) {
 		pos += size
 		r, err := s.value(c, s.columns[i].decoder, v)
 		if err != nil {
+			s.rows.undo()
 			return 0, err
 		}
 		if r != nil && bad == nil {

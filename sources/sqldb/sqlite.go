@@ -26,7 +26,7 @@ var sqliteKind = kind{
 }
 
 // sqliteBusyTimeout is how long a read waits for a writer that holds the file.
-const sqliteBusyTimeout = 10 * time.Second
+const sqliteBusyTimeout = 5 * time.Second
 
 func openSQLite(_ context.Context, rawURL string, o Options) (backend, error) {
 	path := strings.TrimPrefix(rawURL, "sqlite:")
