@@ -11,21 +11,16 @@ type login struct {
 	at                  string
 }
 
-// generation is a row of the event files. The zero of an optional column is null.
+// generation is an event of content being generated. The zero of a field is null, but for At, Kind and Surface.
 type generation struct {
-	ID        string `parquet:"id,optional"`
-	Workspace string `parquet:"account,optional,dict"`
-	At        int64  `parquet:"ts,timestamp(microsecond)"`
-	Kind      string `parquet:"kind,dict"`
-	Surface   string `parquet:"surface,dict"`
-	User      string `parquet:"uid,optional,dict"`
-	Canvas    string `parquet:"doc,optional,dict"`
-	Grid      string `parquet:"sheet,optional,dict"`
-	Path      string `parquet:"path,optional,dict"`
-	Agent     string `parquet:"bot,optional,dict"`
-	AgentKind string `parquet:"bot_kind,optional,dict"`
-	IQ        *bool  `parquet:"iq,optional"`
-	Batch     int32  `parquet:"batch,optional"`
+	ID, Workspace      string
+	At                 int64 // µs since 1970
+	Kind, Surface      string
+	User, Canvas, Grid string
+	Path               string
+	Agent, AgentKind   string
+	IQ                 *bool
+	Batch              int32 // how many generations the row stands for
 }
 
 // delivery is a row and when it arrives.

@@ -15,6 +15,40 @@ import (
 	"github.com/parquet-go/parquet-go"
 )
 
+// record is a generation as a row of an event file. Optional columns are pointers: the writer of parquet-go takes some
+// zero values of optional fields that are none for text that is empty.
+type record struct {
+	ID        *string `parquet:"id,optional"`
+	Workspace *string `parquet:"account,optional,dict"`
+	At        int64   `parquet:"ts,timestamp(microsecond)"`
+	Kind      string  `parquet:"kind,dict"`
+	Surface   string  `parquet:"surface,dict"`
+	User      *string `parquet:"uid,optional,dict"`
+	Canvas    *string `parquet:"doc,optional,dict"`
+	Grid      *string `parquet:"sheet,optional,dict"`
+	Path      *string `parquet:"path,optional,dict"`
+	Agent     *string `parquet:"bot,optional,dict"`
+	AgentKind *string `parquet:"bot_kind,optional,dict"`
+	IQ        *bool   `parquet:"iq,optional"`
+	Batch     *int32  `parquet:"batch,optional"`
+}
+
+func recordOf(g *generation) record {
+	return record{
+		optional(g.ID), optional(g.Workspace), g.At, g.Kind, g.Surface, optional(g.User), optional(g.Canvas),
+		optional(g.Grid), optional(g.Path), optional(g.Agent), optional(g.AgentKind), g.IQ, optional(g.Batch),
+	}
+}
+
+// optional returns nil for a zero value.
+func optional[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
 // deliver writes all that has arrived by now and was not delivered before.
 func (c *Company) deliver(ctx context.Context, first bool) error {
 	logins := arrived(&c.logins, c.now, &c.counts)
@@ -66,9 +100,9 @@ func (c *Company) writeGenerations(ctx context.Context, rows []delivery[generati
 		if n < 0 {
 			n = len(rows)
 		}
-		part := make([]generation, n)
-		for i, d := range rows[:n] {
-			part[i] = d.row
+		part := make([]record, n)
+		for i := range part {
+			part[i] = recordOf(&rows[i].row)
 		}
 		rows = rows[n:]
 		// Busy days come as two files.
@@ -87,7 +121,7 @@ func (c *Company) writeGenerations(ctx context.Context, rows []delivery[generati
 }
 
 // writePart adds a file to the partition of a day.
-func (c *Company) writePart(day string, rows []generation) error {
+func (c *Company) writePart(day string, rows []record) error {
 	var buf bytes.Buffer
 	if err := parquet.Write(&buf, rows, parquet.Compression(&parquet.Zstd)); err != nil {
 		return fmt.Errorf("encode the generations of %s: %w", day, err)
@@ -112,7 +146,7 @@ func (c *Company) redeliver(yesterday time.Time) error {
 	if err != nil {
 		return err
 	}
-	rows, err := parquet.Read[generation](bytes.NewReader(data), int64(len(data)))
+	rows, err := parquet.Read[record](bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		return err
 	}

@@ -111,15 +111,15 @@ func number(t *testing.T, dir, query string) int {
 	return n
 }
 
-func generations(t *testing.T, dir string) []generation {
+func generations(t *testing.T, dir string) []record {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(dir, EventsDir, "generations", "dt=*", "part-*.parquet"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var all []generation
+	var all []record
 	for _, f := range files {
-		part, err := parquet.ReadFile[generation](f)
+		part, err := parquet.ReadFile[record](f)
 		if err != nil {
 			t.Fatalf("%s: %v", f, err)
 		}
@@ -195,18 +195,26 @@ func hasWhatItShould(t *testing.T, c *Company) {
 	if len(all) != n.Generations {
 		t.Errorf("the files hold %d generations, Counts says %d", len(all), n.Generations)
 	}
-	ids, broken, surfaces := map[string]int{}, 0, map[string]int{}
+	ids, broken, empty, surfaces := map[string]int{}, 0, 0, map[string]int{}
 	for _, g := range all {
-		if g.Workspace == "" || !utf8.ValidString(g.Canvas) {
+		if g.Workspace == nil || g.Canvas != nil && !utf8.ValidString(*g.Canvas) {
 			broken++
 		}
-		if g.ID != "" {
-			ids[g.ID]++
+		if g.ID != nil {
+			ids[*g.ID]++
+		}
+		for _, text := range []*string{g.ID, g.Workspace, g.User, g.Canvas, g.Grid, g.Path, g.Agent, g.AgentKind} {
+			if text != nil && *text == "" {
+				empty++
+			}
 		}
 		surfaces[g.Surface]++
 	}
 	if broken != 20 {
 		t.Errorf("got %d broken generations, want 20", broken)
+	}
+	if empty != 0 {
+		t.Errorf("got %d empty texts where null was meant", empty)
 	}
 	if len(surfaces) != 8 || surfaces["hologram"] == 0 {
 		t.Errorf("got features %v, want the seven mapped ones and hologram", surfaces)
