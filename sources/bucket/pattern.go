@@ -174,21 +174,9 @@ func (m *matcher) step(i, at int) bool {
 		_, n := utf8.DecodeRuneInString(rest)
 		return n > 0 && rest[0] != '/' && m.match(i+1, at+n)
 	case anyRun:
-		for n := 0; ; n++ {
-			if m.match(i+1, at+n) {
-				return true
-			}
-			if n == len(rest) || rest[n] == '/' {
-				return false
-			}
-		}
+		return m.match(i+1, at) || rest != "" && rest[0] != '/' && m.match(i, at+1)
 	case anyPath:
-		for n := 0; n <= len(rest); n++ {
-			if m.match(i+1, at+n) {
-				return true
-			}
-		}
-		return false
+		return m.match(i+1, at) || rest != "" && m.match(i, at+1)
 	case anyDirs:
 		for n := 0; n <= len(rest); n++ {
 			if (n == 0 || rest[n-1] == '/') && m.match(i+1, at+n) {
