@@ -75,7 +75,8 @@ type Dataset struct {
 	Columns      map[string]string            `yaml:"columns"`       // the dictionary's field → the source's column
 	Mappings     map[string]map[string]string `yaml:"mappings"`      // the dictionary's field → the source's value → ours
 
-	origin origin
+	dialect dialect // of the source, if that is a database
+	origin  origin
 }
 
 // IsQuery reports whether the dataset is bound to a SQL query, as opposed to files.
@@ -83,11 +84,11 @@ func (d Dataset) IsQuery() bool { return d.Query != "" }
 
 // Uses reports whether the query uses the named parameter: "from", "to" or "changed_since".
 func (d Dataset) Uses(parameter string) bool {
-	return slices.Contains(queryParameters(d.Query), parameter)
+	return slices.Contains(queryParameters(d.Query, d.dialect), parameter)
 }
 
 // Partitioned reports whether the path names delivery partitions by day.
-func (d Dataset) Partitioned() bool { return len(placeholders(d.Path)) > 0 }
+func (d Dataset) Partitioned() bool { return strings.Contains(d.Path, "{") }
 
 // Location returns the zone of the dataset's timestamps that carry none.
 func (d Dataset) Location() *time.Location { return location(d.Timezone) }

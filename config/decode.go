@@ -107,7 +107,8 @@ func (d *decoder) follow(n ast.Node, path string) (value ast.Node, done func(), 
 			}
 			target, known := d.anchors[name]
 			if !known {
-				d.fail(start(x), path, fmt.Sprintf("the alias *%s has no anchor", shorten(name)), fmt.Sprintf("define &%s before it is used", shorten(name)))
+				d.fail(start(x), path, fmt.Sprintf("the alias *%s has no anchor", shorten(name)),
+					fmt.Sprintf("define &%s before it is used", shorten(name)))
 				return nil, done, false
 			}
 			if slices.Contains(d.open, name) {

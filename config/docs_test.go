@@ -42,6 +42,7 @@ func TestGenerated(t *testing.T) {
 // Every field of every struct is documented, in the same order, and nothing else is.
 func TestEveryKeyIsDocumented(t *testing.T) {
 	documented := map[reflect.Type]bool{}
+	var wanted []reflect.Type
 	for _, s := range sections() {
 		documented[s.typ] = true
 		var fields, keys []string
@@ -52,13 +53,10 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 				continue
 			}
 			fields = append(fields, name)
-			switch e := f.Type; {
-			case e.Kind() == reflect.Map && e.Elem().Kind() == reflect.Struct:
-				defer func() { // when all sections are known
-					if !documented[e.Elem()] {
-						t.Errorf("%s has no section", e.Elem())
-					}
-				}()
+			if e := f.Type; e.Kind() == reflect.Struct && e.Name() != "URL" && e.Name() != "Date" {
+				wanted = append(wanted, e)
+			} else if e.Kind() == reflect.Map && e.Elem().Kind() == reflect.Struct {
+				wanted = append(wanted, e.Elem())
 			}
 		}
 		for _, k := range s.keys {
@@ -69,6 +67,11 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 		}
 		if !slices.Equal(fields, keys) {
 			t.Errorf("%s: fields %v, documented %v", s.typ, fields, keys)
+		}
+	}
+	for _, typ := range wanted {
+		if !documented[typ] {
+			t.Errorf("%s has no section", typ)
 		}
 	}
 }

@@ -145,7 +145,8 @@ func (x *expander) readFile(name string) (string, *failure) {
 	}
 	b, err := x.env.ReadFile(full)
 	if err != nil {
-		return "", &failure{fmt.Sprintf("${file:%s}: %s", name, fileReason(err)), "check the path, which is relative to the config file, and who may read it"}
+		return "", &failure{fmt.Sprintf("${file:%s}: %s", name, fileReason(err)),
+			"check the path, which is relative to the config file, and who may read it"}
 	}
 	return trimNewline(string(b)), nil
 }

@@ -10,27 +10,55 @@ import (
 )
 
 func TestQueryParameters(t *testing.T) {
-	for query, want := range map[string]string{
-		"":                                     "",
-		"SELECT 1 WHERE a>=:from AND b<:to":    "from to",
-		":to,:from,:to":                        "to from",
-		"a::text, b :: int, :from::date":       "from",
-		"'it''s :from' \":to\" `:x`":           "",
-		"-- :from\n:to":                        "to",
-		"/* :from */ :to":                      "to",
-		"$$ :from $$ :to $tag$ :from $tag$ $1": "to",
-		"x[1:n] y[:from]":                      "from",
-		"SELECT ':from":                        "",
-		"/* :from":                             "",
-		"-- :from":                             "",
-		"$a$ :from":                            "",
-		"a$b$ :from":                           "from",
-		": from":                               "",
-		":changed_since":                       "changed_since",
-		"12:30":                                "",
+	for _, c := range []struct {
+		dialects, query, want string
+	}{
+		{"", "", ""},
+		{"", "SELECT 1 WHERE a>=:from AND b<:to", "from to"},
+		{"", ":to,:from,:to", "to from"},
+		{"", "a::text, b :: int, :from::date", "from"},
+		{"", "'it''s :from' \":to\" `:x`", ""},
+		{"", "-- :from\n:to", "to"},
+		{"", "/* :from */ :to", "to"},
+		{"", "x[1:n]", ""},
+		{"", "SELECT ':from", ""},
+		{"", "/* :from", ""},
+		{"", "-- :from", ""},
+		{"", ": from", ""},
+		{"", ":changed_since", "changed_since"},
+		{"", "12:30", ""},
+		{"postgres", "$$ :from $$ :to $tag$ :from $tag$ $1", "to"},
+		{"postgres", "$a$ :from", ""},
+		{"postgres", "a$b$ :from", "from"},
+		{"mysql sqlite", "$$ :from $$", "from"},
+		{"mysql", `'it\'s :from' :to`, "to"},
+		{"postgres sqlite", `'a\' :from ':to'`, "from"},
+		{"postgres", `E'it\'s :from' :to`, "to"},
+		{"postgres", `name'it\' :to`, "to"},
+		{"mysql", "# :from\n:to", "to"},
+		{"postgres", "a #> :from", "from"},
+		{"mysql", "5--:from", "from"},
+		{"postgres sqlite", "5--:from", ""},
+		{"postgres", "/* /* */ :from */ :to", "to"},
+		{"mysql sqlite", "/* /* */ :from", "from"},
+		{"sqlite", "[a :from] :to", "to"},
+		{"postgres", "ARRAY[ :from]", "from"},
 	} {
-		if got := strings.Join(queryParameters(query), " "); got != want {
-			t.Errorf("%q: got %q, want %q", query, got, want)
+		dialects := strings.Fields(c.dialects)
+		if c.dialects == "" {
+			dialects = []string{"", "sqlite", "postgres", "mysql"}
+		}
+		for _, d := range dialects {
+			if got := strings.Join(queryParameters(c.query, dialect(d)), " "); got != c.want {
+				t.Errorf("%s %q: got %q, want %q", d, c.query, got, c.want)
+			}
+		}
+	}
+	for scheme, want := range map[string]dialect{
+		"sqlite": sqlite, "awspostgres": postgres, "postgresql": postgres, "azuremysql": mysql, "s3": "", "": "",
+	} {
+		if got := dialectOf(scheme); got != want {
+			t.Errorf("%s: got %q, want %q", scheme, got, want)
 		}
 	}
 }
@@ -38,7 +66,7 @@ func TestQueryParameters(t *testing.T) {
 func TestNearest(t *testing.T) {
 	names := []string{"query", "path", "source", "lookback_days", "s3", "gs"}
 	for in, want := range map[string]string{
-		"qurey": "query", "Query": "query", "patth": "path", "soruce": "source", "lookbackdays": "lookback_days",
+		"qurey": "query", "Query": "query", "patth": "path", "sourec": "source", "lookbackdays": "lookback_days",
 		"zzz": "", "": "", "s4": "s3", "prefix": "", strings.Repeat("x", 100): "",
 	} {
 		if got := nearest(in, names); got != want {
@@ -107,7 +135,7 @@ func TestDate(t *testing.T) {
 
 func TestFormatOf(t *testing.T) {
 	for in, want := range map[string]Format{
-		"a.csv": CSV, "a/b.CSV.gz": CSV, "a.jsonl.zst": JSONL, "a.ndjson": JSONL, "x/*.parquet": Parquet, "a.gz": "", "csv": "", "a.json": "",
+		"a.csv": CSV, "a/b.CSV.gz": CSV, "a.jsonl.zst": JSONL, "a.ndjson": JSONL, "x/*.parquet": Parquet, "a.gz": "", "csv": "", "a.json": JSONL, "a.pq.zstd": Parquet,
 	} {
 		if got := formatOf(in); got != want {
 			t.Errorf("%s: got %q, want %q", in, got, want)

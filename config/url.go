@@ -44,7 +44,8 @@ func resolveURL(raw, dir string) (resolved, message, hint string) {
 		if end := strings.IndexAny(authority, "/?#"); end >= 0 {
 			authority = authority[:end]
 		}
-		socket := strings.HasPrefix(s, "postgres") && strings.Contains(rest, "host=") // postgres:///db?host=/run/postgresql
+		// A PostgreSQL server on a socket is named by a parameter, as in postgres:///db?host=/run/postgresql.
+		socket := strings.HasPrefix(s, "postgres") && strings.Contains(rest, "host=")
 		if authority == "" && s != "mem" && !socket {
 			what := "database host"
 			if slices.Contains(BucketSchemes(), s) {

@@ -28,6 +28,7 @@ func (v *validator) dataset(at, name string, d Dataset) Dataset {
 	v.zone(at+".timezone", d.Timezone)
 
 	source, found := v.cfg.Sources[d.Source]
+	d.dialect = dialectOf(source.URL.Scheme())
 	switch from := at + ".source"; {
 	case v.bad(from):
 	case !v.set(from) || d.Source == "":
@@ -87,7 +88,7 @@ func (v *validator) query(at string, t *dictionary.Table, d Dataset) {
 		v.problem(where, "write a SELECT", "the query is empty")
 		return
 	}
-	used := queryParameters(d.Query)
+	used := queryParameters(d.Query, d.dialect)
 	has := func(p string) bool { return slices.Contains(used, p) }
 	switch {
 	case t.Role != dictionary.Event:
@@ -127,15 +128,20 @@ func eventTime(t *dictionary.Table) string {
 	return "its time"
 }
 
-// placeholders returns what stands in braces in a path, in order.
-func placeholders(p string) []string {
-	var names []string
+// placeholders returns what stands in braces in a path, in order, and whether every brace has its partner.
+func placeholders(p string) (names []string, closed bool) {
 	for {
-		_, rest, ok := strings.Cut(p, "{")
-		if !ok {
-			return names
+		before, rest, opens := strings.Cut(p, "{")
+		if strings.Contains(before, "}") {
+			return names, false
 		}
-		name, after, _ := strings.Cut(rest, "}")
+		if !opens {
+			return names, true
+		}
+		name, after, closes := strings.Cut(rest, "}")
+		if !closes || strings.Contains(name, "{") {
+			return names, false
+		}
 		names = append(names, name)
 		p = after
 	}
@@ -148,37 +154,40 @@ func (v *validator) path(at, p string) {
 		v.problem(at, hint, "expected a pattern below the bucket, folders joined by /, found %s", v.show(at))
 		return
 	}
-	if _, err := path.Match(p, ""); err != nil || strings.Count(p, "{") != strings.Count(p, "}") {
-		v.problem(at, hint, "expected a pattern with closed [] and {}, found %s", v.show(at))
+	has, closed := placeholders(p)
+	if !closed {
+		v.problem(at, hint, "expected a pattern whose { and } belong together, found %s", v.show(at))
 		return
 	}
 	known := []string{"date", "yyyy", "mm", "dd"}
-	has := placeholders(p)
 	for _, name := range has {
-		if !slices.Contains(known, name) {
-			near := ""
-			if !v.places[at].expanded {
-				near = nearest(name, known)
-				name = shorten(name)
-			} else {
-				name = "…"
-			}
-			h := "the placeholders are {date} and {yyyy}, {mm}, {dd}"
-			if near != "" {
-				h = "did you mean {" + near + "}?"
-			}
-			v.problem(at, h, "unknown placeholder {%s}", name)
-			return
+		if slices.Contains(known, name) {
+			continue
 		}
-	}
-	if len(has) == 0 || slices.Contains(has, "date") {
+		shown, h := shorten(name), "the placeholders are {date} and {yyyy}, {mm}, {dd}"
+		if v.places[at].expanded {
+			shown = "…"
+		} else if near := nearest(name, known); near != "" {
+			h = "did you mean {" + near + "}?"
+		}
+		v.problem(at, h, "unknown placeholder {%s}", shown)
 		return
 	}
+	const together = "use {yyyy}, {mm} and {dd} together, or {date} alone"
+	parts := 0
+	missing := ""
 	for _, name := range known[1:] {
-		if !slices.Contains(has, name) {
-			v.problem(at, "use {yyyy}, {mm} and {dd} together, or {date}", "a partition is a day: {%s} is missing", name)
-			return
+		if slices.Contains(has, name) {
+			parts++
+		} else if missing == "" {
+			missing = name
 		}
+	}
+	switch {
+	case parts > 0 && slices.Contains(has, "date"):
+		v.problem(at, together, "the day is named twice: as {date} and by its parts")
+	case parts > 0 && missing != "":
+		v.problem(at, together, "a partition is a day: {%s} is missing", missing)
 	}
 }
 
@@ -220,15 +229,18 @@ func (v *validator) format(at string, d Dataset) Dataset {
 // formatOf tells a format by the end of a path, or returns "".
 func formatOf(p string) Format {
 	p = strings.ToLower(p)
-	for _, compressed := range []string{".gz", ".zst"} {
-		p = strings.TrimSuffix(p, compressed)
+	for _, compressed := range []string{".gz", ".gzip", ".zst", ".zstd"} {
+		if inner, ok := strings.CutSuffix(p, compressed); ok {
+			p = inner
+			break
+		}
 	}
 	switch path.Ext(p) {
 	case ".csv":
 		return CSV
-	case ".jsonl", ".ndjson":
+	case ".jsonl", ".ndjson", ".json":
 		return JSONL
-	case ".parquet":
+	case ".parquet", ".parq", ".pq":
 		return Parquet
 	}
 	return ""
@@ -313,6 +325,7 @@ func (v *validator) mapped(where string, f dictionary.Field, to string) {
 		}
 	}
 	if near != "" {
-		v.problem(where, "write it as documented, or leave the value out", "%s is almost the documented value %q of %s", v.show(where), near, f.Name)
+		v.problem(where, "write it as documented, or leave the value out",
+			"%s is almost the documented value %q of %s", v.show(where), near, f.Name)
 	}
 }
