@@ -185,6 +185,34 @@ func TestDiscard(t *testing.T) {
 	}
 }
 
+// Columns may share a dictionary, or be the same array.
+func TestSharedDictionary(t *testing.T) {
+	mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
+	defer mem.AssertSize(t, 0)
+	table := &dictionary.Table{Name: "shared", Fields: []dictionary.Field{{Name: "a"}, {Name: "b"}, {Name: "c"}}}
+	values := []any{"x", nil, "y", "x"}
+	whole := arrayOf(mem, dictionary.String, []any{"w", "x", "y", nil, "z"}).(*array.String)
+	defer whole.Release()
+	part := array.NewSlice(whole, 1, 4).(*array.String) // which does not know yet how many nulls it has
+	defer part.Release()
+	same := byCode(mem, values, part, indexTypes[0], true)
+	same.Retain()
+	rec := smallRecord(mem, []string{"a", "b", "c"}, same, byCode(mem, values, part, indexTypes[1], true), same)
+	var out bytes.Buffer
+	w, err := NewWriter(&out, table, Options{Concurrency: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Write(rec); err != nil {
+		t.Fatal(err)
+	}
+	rec.Release()
+	if _, err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	checkValues(t, &rows{table: table, n: 4, columns: [][]any{values, values, values}}, out.Bytes())
+}
+
 // Columns that outgrow dictionaries and pages.
 func TestLargeText(t *testing.T) {
 	const n = 50_000

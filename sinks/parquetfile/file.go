@@ -32,7 +32,13 @@ func Open(r io.ReaderAt, size int64, t *dictionary.Table) (*File, error) {
 	return f, nil
 }
 
-func open(r io.ReaderAt, size int64, t *dictionary.Table) (*File, error) {
+func open(r io.ReaderAt, size int64, t *dictionary.Table) (f *File, err error) {
+	// A footer has no checksum. parquet-go panics over some that are damaged.
+	defer func() {
+		if p := recover(); p != nil {
+			f, err = nil, fmt.Errorf("the footer is damaged: %v", p)
+		}
+	}()
 	// A length that does not fit is found here, before anybody makes room for it.
 	var tail [8]byte
 	const least = int64(len(magic) + len(tail))
@@ -50,7 +56,7 @@ func open(r io.ReaderAt, size int64, t *dictionary.Table) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &File{table: t, reader: r, file: file, meta: file.Metadata()}
+	f = &File{table: t, reader: r, file: file, meta: file.Metadata()}
 	f.summary = Summary{Rows: f.meta.NumRows, RowGroups: len(f.meta.RowGroups), Bytes: size}
 	if err := f.checkSchema(); err != nil {
 		return nil, err
@@ -135,11 +141,15 @@ func (f *File) checkRowGroups() error {
 	if n := len(groups) * columns; len(f.file.OffsetIndexes()) != n || len(f.file.ColumnIndexes()) != n {
 		return fmt.Errorf("page indexes of %d and %d columns, expected %d", len(f.file.ColumnIndexes()), len(f.file.OffsetIndexes()), n)
 	}
-	rows := int64(0)
+	rows, at := int64(0), int64(len(magic))
 	for g := range groups {
 		rows += groups[g].NumRows
+		if groups[g].NumRows <= 0 || len(groups[g].Columns) != columns {
+			return fmt.Errorf("row group %d has %d rows and %d columns, expected rows and %d columns", g, groups[g].NumRows, len(groups[g].Columns), columns)
+		}
 		for i, field := range f.table.Fields {
-			if err := f.checkChunk(g, i); err != nil {
+			var err error
+			if at, err = f.checkChunk(g, i, at); err != nil {
 				return fmt.Errorf("row group %d, column %s: %w", g, field.Name, err)
 			}
 		}
@@ -150,46 +160,55 @@ func (f *File) checkRowGroups() error {
 	return nil
 }
 
-func (f *File) checkChunk(g, i int) error {
+// checkChunk checks a chunk, which is to start at byte at, and returns where it ends.
+func (f *File) checkChunk(g, i int, at int64) (int64, error) {
 	m := &f.meta.RowGroups[g].Columns[i].MetaData
 	rows := f.meta.RowGroups[g].NumRows
 	if m.NumValues != rows {
-		return fmt.Errorf("%d values, expected %d", m.NumValues, rows)
+		return 0, fmt.Errorf("%d values, expected %d", m.NumValues, rows)
 	}
 	columnIndex, offsetIndex := f.pageIndexes(g, i)
 	pages := offsetIndex.PageLocations
 	if n := len(pages); len(columnIndex.NullCounts) != n || len(columnIndex.NullPages) != n ||
 		len(columnIndex.MinValues) != n || len(columnIndex.MaxValues) != n {
-		return fmt.Errorf("the page indexes disagree about the number of pages, %d", n)
+		return 0, fmt.Errorf("the page indexes disagree about the number of pages, %d", n)
 	}
-	nulls, next := int64(0), int64(0)
+	// Chunks follow one another without gaps, and so do the pages of each.
+	start, dictionaryLength := chunkRange(m)
+	if start != at || dictionaryLength < 0 || m.TotalCompressedSize < dictionaryLength || m.TotalCompressedSize > f.summary.Bytes-start {
+		return 0, fmt.Errorf("%d bytes from byte %d on, expected from %d on", m.TotalCompressedSize, start, at)
+	}
+	nulls, next, offset := int64(0), int64(0), start+dictionaryLength
 	for p := range pages {
-		if first := pages[p].FirstRowIndex; first < next || first >= rows {
-			return fmt.Errorf("page %d begins with row %d of %d", p, first, rows)
+		if first := pages[p].FirstRowIndex; first < next || first >= rows || p == 0 && first > 0 {
+			return 0, fmt.Errorf("page %d begins with row %d of %d", p, first, rows)
+		}
+		if pages[p].Offset != offset || pages[p].CompressedPageSize <= 0 {
+			return 0, fmt.Errorf("page %d has %d bytes from byte %d on, expected from %d on", p, pages[p].CompressedPageSize, pages[p].Offset, offset)
 		}
 		next = pages[p].FirstRowIndex + 1
+		offset += int64(pages[p].CompressedPageSize)
 		nulls += columnIndex.NullCounts[p]
 	}
-	if nulls != m.Statistics.NullCount {
-		return fmt.Errorf("the pages have %d nulls, the row group %d", nulls, m.Statistics.NullCount)
+	if end := start + m.TotalCompressedSize; offset != end {
+		return 0, fmt.Errorf("the pages end with byte %d, the row group's column with byte %d", offset, end)
 	}
-	start, _ := chunkRange(m)
-	if start < int64(len(magic)) || m.TotalCompressedSize < 0 || start+m.TotalCompressedSize > f.summary.Bytes {
-		return fmt.Errorf("%d bytes from byte %d on, in a file of %d", m.TotalCompressedSize, start, f.summary.Bytes)
+	if nulls != m.Statistics.NullCount {
+		return 0, fmt.Errorf("the pages have %d nulls, the row group %d", nulls, m.Statistics.NullCount)
 	}
 	total := &f.summary.Columns[i]
 	total.Nulls += nulls
 	if f.table.Fields[i].Sum {
 		sum, err := chunkSum(m)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		var ok bool
 		if total.Sum, ok = addInt64(total.Sum, sum); !ok {
-			return errSum
+			return 0, errSum
 		}
 	}
-	return nil
+	return offset, nil
 }
 
 func (f *File) pageIndexes(g, i int) (*format.ColumnIndex, *format.OffsetIndex) {

@@ -91,7 +91,12 @@ func (f *File) scanGroup(mem memory.Allocator, g int, columns []int, yield func(
 	return nil
 }
 
-func readRecord(readers []*columnReader, rows int) (arrow.Record, error) {
+func readRecord(readers []*columnReader, rows int) (rec arrow.Record, err error) {
+	defer func() { // see open
+		if p := recover(); p != nil {
+			rec, err = nil, fmt.Errorf("a page is damaged: %v", p)
+		}
+	}()
 	arrays := make([]arrow.Array, 0, len(readers))
 	defer func() {
 		for _, a := range arrays {

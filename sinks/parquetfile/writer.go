@@ -267,6 +267,9 @@ func (w *Writer) check(rec arrow.Record) error {
 			return fmt.Errorf("writing table %s: column %s is %s, expected %s%s", w.table.Name, f.Name, col.DataType(),
 				f.Kind.ArrowType(), orDictionary(f.Kind))
 		}
+		if _, values := dictionaryOf(col); values != nil {
+			values.NullN() // arrays find such things out when first asked: here, not in several goroutines at once
+		}
 		if !f.Required {
 			continue
 		}
