@@ -41,7 +41,7 @@ func classify(err error) (kind error, hint string) {
 	for _, code := range [...]string{
 		"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AccessDenied",
 		"AuthenticationFailed", "AuthorizationFailure", "no EC2 IMDS role found", "could not find default credentials",
-		"failed to refresh cached credentials",
+		"failed to refresh cached credentials", "access key ID",
 	} {
 		if strings.Contains(err.Error(), code) {
 			return sources.ErrDenied, "check the credentials and that they may list the bucket and read its objects"

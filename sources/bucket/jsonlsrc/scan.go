@@ -191,10 +191,15 @@ func digits(b []byte, i int) int {
 
 // literalEnd returns the index after true, false or null at i, or i when there is none.
 func literalEnd(b []byte, i int) int {
-	for _, word := range [...]string{"true", "false", "null"} {
-		if len(b)-i >= len(word) && string(b[i:i+len(word)]) == word {
-			return i + len(word)
-		}
+	word := "true"
+	switch b[i] {
+	case 'f':
+		word = "false"
+	case 'n':
+		word = "null"
+	}
+	if len(b)-i >= len(word) && string(b[i:i+len(word)]) == word {
+		return i + len(word)
 	}
 	return i
 }
