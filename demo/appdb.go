@@ -34,7 +34,7 @@ CREATE INDEX IF NOT EXISTS signins_by_day ON signins (signed_in_at);
 CREATE INDEX IF NOT EXISTS signins_by_arrival ON signins (arrived_at);
 `
 
-// writeDatabase brings the database up to date: current state is written anew, logins are added.
+// writeDatabase brings the database up to date: current state is written anew, logins are added, the oldest go.
 func (c *Company) writeDatabase(ctx context.Context, arrived []delivery[login]) (err error) {
 	path := filepath.Join(c.dir, DatabaseFile)
 	if f, err := os.OpenFile(path, os.O_CREATE, 0o644); err != nil {
@@ -73,6 +73,17 @@ func (c *Company) fill(ctx context.Context, tx *sql.Tx, arrived []delivery[login
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
+	}
+	if c.counts.Files > 0 { // not the first night
+		gone, err := tx.ExecContext(ctx, "DELETE FROM signins WHERE signed_in_at < ?", c.retention().UTC().Format(clockText))
+		if err != nil {
+			return err
+		}
+		n, err := gone.RowsAffected()
+		if err != nil {
+			return err
+		}
+		c.counts.Logins -= int(n)
 	}
 	put := &inserter{ctx: ctx, tx: tx}
 	for _, w := range c.workspaces {

@@ -126,13 +126,46 @@ func (c *Company) writePart(day string, rows []record) error {
 	if err := parquet.Write(&buf, rows, parquet.Compression(&parquet.Zstd)); err != nil {
 		return fmt.Errorf("encode the generations of %s: %w", day, err)
 	}
-	return c.addPart(day, buf.Bytes())
+	return c.addPart(day, buf.Bytes(), len(rows))
 }
 
-func (c *Company) addPart(day string, data []byte) error {
-	name := partName(day, c.parts[day])
-	c.parts[day]++
+// partition is what was delivered on one day.
+type partition struct{ files, rows int }
+
+func (c *Company) addPart(day string, data []byte, rows int) error {
+	name := partName(day, c.filesOf(day))
+	if c.parts[day] == nil {
+		c.parts[day] = &partition{}
+	}
+	c.parts[day].files++
+	c.parts[day].rows += rows
 	return c.writeObject(name, data)
+}
+
+func (c *Company) filesOf(day string) int {
+	if p := c.parts[day]; p != nil {
+		return p.files
+	}
+	return 0
+}
+
+// dropFiles removes the partitions that are too old to be kept.
+func (c *Company) dropFiles() error {
+	oldest, dropped := c.retention().Format(time.DateOnly), 0
+	for day, p := range c.parts {
+		if day >= oldest {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Dir(c.object(partName(day, 0)))); err != nil {
+			return err
+		}
+		c.counts.Files -= p.files
+		c.counts.Generations -= p.rows
+		dropped += p.rows
+		delete(c.parts, day)
+	}
+	c.tell("the sources dropped their oldest events: %d generations, and the logins before %s", dropped, oldest)
+	return nil
 }
 
 func partName(day string, n int) string {
@@ -153,8 +186,8 @@ func (c *Company) redeliver(yesterday time.Time) error {
 	day := yesterday.Format(time.DateOnly)
 	c.counts.Duplicates += len(rows)
 	c.counts.Generations += len(rows)
-	c.tell("the file %s with %d generations was delivered a second time, as %s", partName(from, 0), len(rows), partName(day, c.parts[day]))
-	return c.addPart(day, data)
+	c.tell("the file %s with %d generations was delivered a second time, as %s", partName(from, 0), len(rows), partName(day, c.filesOf(day)))
+	return c.addPart(day, data, len(rows))
 }
 
 // writeCanvases writes a JSON object a line; a canvas without a name has no such field.

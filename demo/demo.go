@@ -56,7 +56,7 @@ type Company struct {
 
 	logins      []delivery[login]      // that have not arrived yet
 	generations []delivery[generation] // that have not arrived yet
-	parts       map[string]int         // by partition: how many files it has
+	parts       map[string]*partition  // of the event files, by day of delivery
 	counts      Counts
 	news        []string
 }
@@ -84,7 +84,7 @@ func Write(ctx context.Context, o Options) (*Company, error) {
 	}
 	c := &Company{
 		dir: o.Dir, zone: zone, night: night, now: cutoff(night),
-		rng: rand.New(rand.NewPCG(o.Seed, 0x75736167)), parts: map[string]int{},
+		rng: rand.New(rand.NewPCG(o.Seed, 0x75736167)), parts: map[string]*partition{},
 	}
 	if err := c.claim(); err != nil {
 		return nil, fmt.Errorf("make the demo in %s: %w", o.Dir, err)
@@ -105,7 +105,8 @@ func Write(ctx context.Context, o Options) (*Company, error) {
 }
 
 // NextDay lets a day pass until the next night: a day of events, rows that come late, a file delivered again, a new
-// colleague, a renamed one, one who was removed, an agent renamed and one deleted. Night, Counts and News change with it.
+// colleague, a renamed one, one who was removed, an agent renamed and one deleted. The sources drop their oldest events.
+// Night, Counts and News change with it.
 func (c *Company) NextDay(ctx context.Context) error {
 	yesterday := c.night
 	c.night = c.night.AddDate(0, 0, 1)
@@ -114,6 +115,9 @@ func (c *Company) NextDay(ctx context.Context) error {
 	c.change(yesterday)
 	if err := c.deliver(ctx, false); err != nil {
 		return fmt.Errorf("let the day %s pass: %w", yesterday.Format(time.DateOnly), err)
+	}
+	if err := c.dropFiles(); err != nil {
+		return fmt.Errorf("drop old event files of the demo: %w", err)
 	}
 	if err := c.redeliver(yesterday); err != nil {
 		return fmt.Errorf("deliver a file of the demo again: %w", err)
@@ -159,6 +163,9 @@ func (c *Company) claim() error {
 
 // historyStart is the first day that the events tell of.
 func (c *Company) historyStart() time.Time { return c.night.AddDate(0, -historyMonths, 0) }
+
+// retention is the first day that the sources still hold events of, once a day has passed.
+func (c *Company) retention() time.Time { return c.historyStart().AddDate(0, 0, 14) }
 
 // cutoff is the instant up to which things have arrived by the run of the night: after midnight in the zone, before
 // the run, and in the middle of a delivery partition, which is a day in UTC.

@@ -264,14 +264,25 @@ func letsADayPass(t *testing.T, c *Company) {
 	if after.Late < before.Late+48 || after.Duplicates < before.Duplicates+20 {
 		t.Errorf("late and duplicate rows: before %+v, after %+v", before, after)
 	}
-	changed := 0
+	if n := number(t, c.dir, "SELECT count(*) FROM signins"); n != after.Logins {
+		t.Errorf("the database holds %d logins, Counts says %d", n, after.Logins)
+	}
+	if n := len(generations(t, c.dir)); n != after.Generations {
+		t.Errorf("the files hold %d generations, Counts says %d", n, after.Generations)
+	}
+	changed, dropped := 0, 0
 	for name, sum := range files {
-		if strings.Contains(name, "/generations/") && now[name] != sum {
+		if !strings.Contains(name, "/generations/") {
+			continue
+		}
+		if _, ok := now[name]; !ok {
+			dropped++
+		} else if now[name] != sum {
 			changed++
 		}
 	}
-	if changed != 0 {
-		t.Errorf("%d event files were changed after their delivery", changed)
+	if changed != 0 || dropped < 10 || dropped > 20 {
+		t.Errorf("%d event files were changed after their delivery and %d dropped, want none and some two weeks of them", changed, dropped)
 	}
 	for _, name := range []string{"generations/dt=2026-11-21/part-00001.parquet", "generations/dt=2026-11-22/part-00000.parquet"} {
 		if _, err := os.Stat(c.object(name)); err != nil {

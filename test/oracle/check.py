@@ -4,10 +4,10 @@ for row with what was published.
 
     python test/oracle/check.py --demo DIR [--previous DIR] [--night N]
 
-DIR is what `usagereport demo --dir DIR` made. The newest night is checked, or the Nth. From the second night on, names
-of things that the sources dropped come from the night before: --previous is a folder with the sources as they were
-then. `go run ./test/oracle/firstnight --dir P --date D` makes those of the demo's first night, whose date D the oracle
-tells when it lacks them. To check the first night after the second was run, give that folder as --sources.
+DIR is what `usagereport demo --dir DIR` made. The newest night is checked, or the Nth. From the second night on, what
+the sources have dropped since, names and old events, comes from the night before: --previous is a folder with all the
+sources as they were then. `go run ./test/oracle/firstnight --dir P --date D` makes those of the demo's first night; the
+oracle tells D when they are missing. To check the first night after the second was run, give that folder as --sources.
 
 Nothing here is shared with the program: the rules are written a second time, from the contract. Needs duckdb and
 pyarrow; polars and pandas open the files, too.
@@ -92,7 +92,7 @@ def main():
         metadata(check, table, by_manifest, manifest)
         for way, paths in (("manifest", by_manifest), ("glob", by_glob)):
             con.execute(f"CREATE OR REPLACE TABLE published_{table} AS SELECT * FROM read_parquet(?, hive_partitioning = false)", [paths])
-            compare(check, con, table, way)
+            compare(check, con, table, way, shows=way == "manifest")
         order(check, table, by_manifest)
         others(check, con, table, by_manifest)
         logged = [entry["rows"] for entry in manifest["logs"] if entry["table"] == table]
@@ -175,7 +175,7 @@ def count(con, table):
     return con.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
 
-def compare(check, con, table, way):
+def compare(check, con, table, way, shows):
     """Both ways, duplicates counted."""
     names = ", ".join(name for name, _ in FIELDS[table])
     published, oracle = f"SELECT {names} FROM published_{table}", f"SELECT {names} FROM oracle_{table}"
@@ -183,7 +183,7 @@ def compare(check, con, table, way):
     for title, left, right in (("only published", published, oracle), ("only in the oracle", oracle, published)):
         rows = con.execute(f"{left} EXCEPT ALL {right} ORDER BY {', '.join(SORT[table])} LIMIT 100001").fetchall()
         missing, extra = (missing, len(rows)) if title == "only published" else (len(rows), extra)
-        for row in rows[:10]:
+        for row in rows[: 10 if shows else 0]:
             shown.append(f"{title}: " + ", ".join(f"{n}={v}" for (n, _), v in zip(FIELDS[table], row) if v is not None))
     figures = f"{count(con, 'published_' + table):,} published, {count(con, 'oracle_' + table):,} computed"
     if missing or extra:

@@ -63,7 +63,7 @@ def not_utf8(column):
     return [code in bad for code in coded.indices.to_pylist()]
 
 
-def generations(con, folder):
+def generations(con, folder, prefix):
     """All rows of all deliveries, with the file of each and whether all its text is UTF-8."""
     files = sorted((Path(folder) / "events" / "generations").glob("dt=*/part-*.parquet"))
     parts = []
@@ -81,7 +81,7 @@ def generations(con, folder):
         table = table.append_column("utf8", pa.array(valid, pa.bool_()))
         table = table.append_column("file", pa.array([f"{file.parent.name}/{file.name}"] * len(table), pa.string()))
         parts.append(table)
-    register(con, "now_generations", pa.concat_tables(parts))
+    register(con, f"{prefix}_generations", pa.concat_tables(parts))
     return len(files)
 
 
@@ -95,11 +95,12 @@ def sources(con, now, before):
     """Loads everything. `before` is None on the first night: then nothing was known before."""
     database(con, now, "now")
     reference(con, now, "now")
-    files = generations(con, now)
+    files = generations(con, now, "now")
     if before is None:
-        for table in ["accounts", "people", "memberships", "bots", "canvases", "grids"]:
+        for table in ["accounts", "people", "memberships", "bots", "canvases", "grids", "signins", "generations"]:
             con.execute(f"CREATE TABLE before_{table} AS SELECT * FROM now_{table} WHERE false")
     else:
         database(con, before, "before")
         reference(con, before, "before")
+        generations(con, before, "before")
     return files

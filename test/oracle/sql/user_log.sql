@@ -1,11 +1,18 @@
--- The roster as of the run date. First and last days are over all history seen, the source's own memory of it
--- included, and never after the day before the run (§2). A member who has access was not revoked, whatever the table says.
+-- The roster as of the run date. First and last days are over all history seen, never after the day before the run (§2):
+-- today's events, those that the sources have dropped since the night before, and what the source itself remembers.
+-- A member who has access was not revoked, whatever the table says.
 WITH login_days AS (
   SELECT workspace_id, user_id, day FROM logins
+  UNION ALL
+  SELECT account_id, uid, timezone('America/New_York', try_cast(signed_in_at AS TIMESTAMPTZ))::DATE
+  FROM before_signins WHERE uid IS NOT NULL AND try_cast(signed_in_at AS TIMESTAMPTZ) IS NOT NULL
   UNION ALL
   SELECT workspace_id, user_id, timezone('America/New_York', unnest([first_login_at, last_login_at]))::DATE FROM members
 ), generation_days AS (
   SELECT workspace_id, user_id, day FROM generations WHERE user_id IS NOT NULL
+  UNION ALL
+  SELECT account, uid, timezone('America/New_York', ts)::DATE
+  FROM before_generations WHERE uid IS NOT NULL AND account IS NOT NULL AND utf8
   UNION ALL
   SELECT workspace_id, user_id, timezone('America/New_York', unnest([first_generation_at, last_generation_at]))::DATE FROM members
 ), login_span AS (
