@@ -44,7 +44,12 @@ type Fault struct {
 // Wrap returns a bucket that does everything on b, but asks before every request whether it shall fail. The
 // function is called by as many goroutines as use the bucket. Closing the bucket leaves b open.
 func Wrap(b *blob.Bucket, fault func(Call) Fault) *blob.Bucket {
-	return blob.NewBucket(&bucket{b: b, fault: fault})
+	return blob.NewBucket(Driver(b, fault))
+}
+
+// Driver is Wrap for those who want the driver.
+func Driver(b *blob.Bucket, fault func(Call) Fault) driver.Bucket {
+	return &bucket{b: b, fault: fault}
 }
 
 // bucket is a driver over the portable type.
@@ -171,6 +176,9 @@ func (r *reader) Attributes() *driver.ReaderAttributes {
 }
 
 func (b *bucket) NewTypedWriter(ctx context.Context, key, contentType string, opts *driver.WriterOptions) (w driver.Writer, err error) {
+	if contentType == "" {
+		contentType = "application/octet-stream" // Upload insists on one
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	err = b.do(Open, key, func() error {
 		w = newWriter(ctx, b, cancel, key, &blob.WriterOptions{
