@@ -289,7 +289,13 @@ func (e *eventSet) merger(ctx context.Context, runs []*run) (*facts.Merger, erro
 		if err != nil {
 			return nil, err
 		}
-		inputs[i] = facts.Input{File: io.NewSectionReader(file, 0, file.Size()), Adjust: e.adjust[r]}
+		values, err := e.blobs.values(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		inputs[i] = facts.Input{
+			Facts: io.NewSectionReader(file, 0, file.Size()), Values: io.NewSectionReader(values, 0, values.Size()), Adjust: e.adjust[r],
+		}
 	}
 	return facts.NewMerger(e.spec, inputs)
 }

@@ -55,10 +55,10 @@ type run struct {
 	Part        int        `json:"part"`                  // a large delivery is several runs
 	Fingerprint string     `json:"fingerprint,omitempty"` // of the delivery's files
 	Info        facts.Info `json:"info"`
-	Name        string     `json:"name"` // of its objects: <name>.facts, .ids, .pos
+	Name        string     `json:"name"` // of its objects: <name>.facts, .values, .ids, .pos
 
-	fresh           bool              // built tonight
-	facts, ids, pos *io.SectionReader // in scratch, once there
+	fresh                   bool              // built tonight
+	facts, values, ids, pos *io.SectionReader // in scratch, once there
 }
 
 func (r *run) key() string { return fmt.Sprintf("%s#%d", r.Delivery, r.Part) }
@@ -130,6 +130,10 @@ func (b *stateBlobs) facts(ctx context.Context, r *run) (*io.SectionReader, erro
 	return b.fetch(ctx, &r.facts, r.Name+".facts")
 }
 
+func (b *stateBlobs) values(ctx context.Context, r *run) (*io.SectionReader, error) {
+	return b.fetch(ctx, &r.values, r.Name+".values")
+}
+
 func (b *stateBlobs) ids(ctx context.Context, r *run) (*facts.IDs, error) {
 	hashes, err := b.fetch(ctx, &r.ids, r.Name+".ids")
 	if err != nil {
@@ -147,7 +151,7 @@ func (b *stateBlobs) ids(ctx context.Context, r *run) (*facts.IDs, error) {
 // keep stores a run built tonight.
 func (b *stateBlobs) keep(ctx context.Context, dataset string, r *run, built *facts.Run) error {
 	sum := sha256.New()
-	for _, part := range [][]byte{built.Facts, built.IDs, built.Pos} {
+	for _, part := range [][]byte{built.Facts, built.Values, built.IDs, built.Pos} {
 		sum.Write(part)
 	}
 	r.Name = fmt.Sprintf("%s/%s", dataset, hex.EncodeToString(sum.Sum(nil)[:16]))
@@ -155,7 +159,7 @@ func (b *stateBlobs) keep(ctx context.Context, dataset string, r *run, built *fa
 		suffix string
 		data   []byte
 		at     **io.SectionReader
-	}{{".facts", built.Facts, &r.facts}, {".ids", built.IDs, &r.ids}, {".pos", built.Pos, &r.pos}} {
+	}{{".facts", built.Facts, &r.facts}, {".values", built.Values, &r.values}, {".ids", built.IDs, &r.ids}, {".pos", built.Pos, &r.pos}} {
 		var err error
 		if *part.at, err = b.scratch.put(part.data); err != nil {
 			return err
@@ -229,7 +233,7 @@ func (b *stateBlobs) save(ctx context.Context, s *state) error {
 	for _, e := range s.Datasets {
 		named[e.Shared] = true
 		for _, r := range e.Runs {
-			for _, suffix := range []string{".facts", ".ids", ".pos"} {
+			for _, suffix := range []string{".facts", ".values", ".ids", ".pos"} {
 				named[r.Name+suffix] = true
 			}
 		}

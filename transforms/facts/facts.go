@@ -47,10 +47,11 @@ type Info struct {
 
 // Run is a finished run in the form it is stored in.
 type Run struct {
-	Info  Info
-	Facts []byte // Arrow IPC file: the facts, one record batch or more a stretch of (workspace, day) blocks
-	IDs   []byte // the event ids' hashes, see EncodeIDs
-	Pos   []byte // for each id, in the same order, the fact its event counts in and how much, see EncodeIDs
+	Info   Info
+	Facts  []byte // Arrow IPC file: the facts, one record batch or more a stretch of (workspace, day) blocks
+	Values []byte // Arrow IPC file: the values that the facts' codes stand for
+	IDs    []byte // the event ids' hashes, see EncodeIDs
+	Pos    []byte // for each id, in the same order, the fact its event counts in and how much, see EncodeIDs
 }
 
 // Stats counts what became of the rows given to a Builder.

@@ -2,12 +2,15 @@ package facts
 
 import (
 	"bytes"
+	"cmp"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
 	"slices"
 	"sort"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -23,10 +26,11 @@ type Adjust struct {
 	N   int64
 }
 
-// Input is one run to merge. File is read while the Merger lives.
+// Input is one run to merge. Facts is read while the Merger lives.
 type Input struct {
-	File   ipc.ReadAtSeeker
-	Adjust []Adjust // in any order; positions may repeat
+	Facts  ipc.ReadAtSeeker
+	Values ipc.ReadAtSeeker // read by NewMerger only
+	Adjust []Adjust         // in any order; positions may repeat
 }
 
 // Merger reads the facts of many runs as one: blocks in order of workspace and day, every key under one dictionary.
@@ -66,31 +70,23 @@ func NewMerger(spec *Spec, inputs []Input) (_ *Merger, err error) {
 		}
 	}()
 	spans := make([][]span, len(inputs))
-	local := make([][]*array.String, len(inputs))
-	defer func() {
-		for _, dicts := range local {
-			for _, d := range dicts {
-				d.Release()
-			}
-		}
-	}()
 	for i, in := range inputs {
-		file, err := ipc.NewFileReader(in.File, ipc.WithAllocator(memory.NewGoAllocator()))
+		file, err := ipc.NewFileReader(in.Facts, ipc.WithAllocator(memory.NewGoAllocator()))
 		if err != nil {
 			return nil, fmt.Errorf("facts: open run %d of %s: %w", i, spec.Name, err)
 		}
 		one := &input{file: file, adjust: slices.Clone(in.Adjust), batch: -1}
 		m.inputs = append(m.inputs, one)
-		slices.SortFunc(one.adjust, func(a, b Adjust) int { return int(a.Pos) - int(b.Pos) })
+		slices.SortFunc(one.adjust, func(a, b Adjust) int { return cmp.Compare(a.Pos, b.Pos) })
 		if err := one.check(spec); err != nil {
 			return nil, fmt.Errorf("facts: run %d of %s: %w", i, spec.Name, err)
 		}
-		if spans[i], local[i], err = one.index(len(spec.Keys)); err != nil {
+		if spans[i], err = one.index(); err != nil {
 			return nil, fmt.Errorf("facts: run %d of %s: %w", i, spec.Name, err)
 		}
 	}
-	for k := range spec.Keys {
-		m.unite(k, local)
+	if err := m.unite(inputs); err != nil {
+		return nil, err
 	}
 	for i, list := range spans {
 		m.note(m.inputs[i], list)
@@ -181,43 +177,100 @@ func (m *Merger) Blocks() iter.Seq2[Block, error] {
 	}
 }
 
-func (m *Merger) unite(k int, local [][]*array.String) {
-	seen := map[string]uint32{}
-	var values []string
-	for i, in := range m.inputs {
-		dict := local[i][k]
-		remap := make([]uint32, dict.Len())
-		for c := 1; c < dict.Len(); c++ {
-			v := dict.Value(c)
-			at, ok := seen[v]
-			if !ok {
-				v = string(append([]byte(nil), v...))
-				values = append(values, v)
-				at = uint32(len(values))
-				seen[v] = at
+// unite makes one sorted dictionary of each key, and the remap of every run to it.
+func (m *Merger) unite(inputs []Input) error {
+	keys := len(m.spec.Keys)
+	codes := make([]map[string]uint32, keys)
+	values := make([][]string, keys)
+	for k := range codes {
+		codes[k] = map[string]uint32{}
+	}
+	for i, in := range inputs {
+		rec, err := readValues(in.Values, keys)
+		if err != nil {
+			return fmt.Errorf("facts: values of run %d of %s: %w", i, m.spec.Name, err)
+		}
+		for k := range keys {
+			local := rec.Column(k).(*array.List).ListValues().(*array.String)
+			remap := make([]uint32, local.Len()+1)
+			for c := range local.Len() {
+				v := local.Value(c)
+				at, ok := codes[k][v]
+				if !ok {
+					v = strings.Clone(v)
+					values[k] = append(values[k], v)
+					at = uint32(len(values[k]))
+					codes[k][v] = at
+				}
+				remap[c+1] = at
 			}
-			remap[c] = at
+			m.inputs[i].remap = append(m.inputs[i].remap, remap)
 		}
-		in.remap = append(in.remap, remap)
+		rec.Release()
 	}
-	order := make([]uint32, len(values))
-	for i := range order {
-		order[i] = uint32(i)
-	}
-	sort.Slice(order, func(a, b int) bool { return values[order[a]] < values[order[b]] })
-	rank := make([]uint32, len(values)+1)
-	sorted := make([]string, len(values))
-	for r, i := range order {
-		rank[i+1] = uint32(r) + 1
-		sorted[r] = values[i]
-	}
-	for _, in := range m.inputs {
-		remap := in.remap[k]
-		for c, at := range remap {
-			remap[c] = rank[at]
+	for k := range keys {
+		codes[k] = nil
+		rank, sorted := ranks(values[k])
+		values[k] = sorted
+		for _, in := range m.inputs {
+			remap := in.remap[k]
+			for c, at := range remap {
+				remap[c] = rank[at]
+			}
 		}
 	}
-	m.values = append(m.values, sorted)
+	m.values = values
+	return nil
+}
+
+// ranks returns the values sorted and, for code i+1 of each value, its code then; 0 stays 0.
+func ranks(values []string) (rank []uint32, sorted []string) {
+	type keyed struct {
+		head uint64 // the first eight bytes, which mostly decide
+		at   uint32
+	}
+	order := make([]keyed, len(values))
+	for i, v := range values {
+		var head [8]byte
+		copy(head[:], v)
+		order[i] = keyed{binary.BigEndian.Uint64(head[:]), uint32(i)}
+	}
+	slices.SortFunc(order, func(a, b keyed) int {
+		if a.head != b.head {
+			return cmp.Compare(a.head, b.head)
+		}
+		return strings.Compare(values[a.at], values[b.at])
+	})
+	rank, sorted = make([]uint32, len(values)+1), make([]string, len(values))
+	for r, o := range order {
+		rank[o.at+1] = uint32(r) + 1
+		sorted[r] = values[o.at]
+	}
+	return rank, sorted
+}
+
+// readValues reads the values of a run: one row of a list for each key. The caller releases it.
+func readValues(file ipc.ReadAtSeeker, keys int) (arrow.Record, error) {
+	r, err := ipc.NewFileReader(file, ipc.WithAllocator(memory.NewGoAllocator()))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	rec, err := r.RecordAt(0)
+	if err != nil {
+		return nil, err
+	}
+	if int(rec.NumCols()) != keys || rec.NumRows() != 1 {
+		rec.Release()
+		return nil, fmt.Errorf("%d columns of %d rows, want %d of 1", rec.NumCols(), rec.NumRows(), keys)
+	}
+	for k := range keys {
+		if list, ok := rec.Column(k).(*array.List); !ok || list.ListValues().DataType().ID() != arrow.STRING {
+			rec.Release()
+			return nil, fmt.Errorf("column %d is %s, want a list of utf8", k, rec.Column(k).DataType())
+		}
+	}
+	return rec, nil
 }
 
 func (in *input) check(spec *Spec) error {
@@ -233,22 +286,22 @@ func (in *input) check(spec *Spec) error {
 	return nil
 }
 
-// index reads the run's list of blocks and its dictionaries.
-func (in *input) index(keys int) ([]span, []*array.String, error) {
+// index reads the run's list of blocks.
+func (in *input) index() ([]span, error) {
 	meta := in.file.Schema().Metadata()
 	text, ok := meta.GetValue(spansKey)
 	if !ok {
-		return nil, nil, fmt.Errorf("no %q in its metadata", spansKey)
+		return nil, fmt.Errorf("no %q in its metadata", spansKey)
 	}
 	var spans []span
 	if err := json.Unmarshal([]byte(text), &spans); err != nil {
-		return nil, nil, fmt.Errorf("list of blocks: %w", err)
+		return nil, fmt.Errorf("list of blocks: %w", err)
 	}
 	in.blocks = make([]int, in.file.NumRecords())
 	sizes := make([]int, in.file.NumRecords())
 	for _, s := range spans {
 		if s.Batch < 0 || s.Batch >= len(in.blocks) {
-			return nil, nil, fmt.Errorf("list of blocks names batch %d of %d", s.Batch, len(in.blocks))
+			return nil, fmt.Errorf("list of blocks names batch %d of %d", s.Batch, len(in.blocks))
 		}
 		in.blocks[s.Batch]++
 		sizes[s.Batch] += s.Rows
@@ -258,28 +311,7 @@ func (in *input) index(keys int) ([]span, []*array.String, error) {
 		in.starts = append(in.starts, at)
 		at += uint32(n)
 	}
-	dicts := make([]*array.String, keys)
-	if len(spans) == 0 {
-		for k := range dicts {
-			b := array.NewStringBuilder(memory.NewGoAllocator())
-			dicts[k] = b.NewStringArray()
-			b.Release()
-		}
-		return nil, dicts, nil
-	}
-	if err := in.decode(0); err != nil {
-		return nil, nil, err
-	}
-	for k := range dicts {
-		col, ok := in.rec.Column(k).(*array.Dictionary)
-		if !ok {
-			return nil, nil, fmt.Errorf("column %d is %s, want a dictionary", k, in.rec.Column(k).DataType())
-		}
-		dicts[k] = col.Dictionary().(*array.String)
-		dicts[k].Retain()
-	}
-	in.drop()
-	return spans, dicts, nil
+	return spans, nil
 }
 
 func (in *input) drop() {
@@ -316,8 +348,7 @@ func (in *input) read(block *Block, p spot) error {
 	start := in.starts[p.batch] + uint32(p.row)
 	lost := in.take(block.Count[base:], start)
 	for k, remap := range in.remap {
-		idx := in.rec.Column(k).(*array.Dictionary).Indices()
-		block.Cols[k] = gather(block.Cols[k], idx, p.row, p.rows, remap)
+		block.Cols[k] = gather(block.Cols[k], in.rec.Column(k), p.row, p.rows, remap)
 	}
 	if lost {
 		block.compact(base)

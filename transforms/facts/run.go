@@ -3,6 +3,7 @@ package facts
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -94,14 +95,14 @@ func (b *Builder) reset() { *b = *NewBuilder(b.spec) }
 
 func (b *Builder) finish() (*Run, error) {
 	order, moved, spans := b.layout()
-	file, err := b.encode(order, spans)
+	codes, values, err := b.encode(order, spans)
 	if err != nil {
 		return nil, fmt.Errorf("facts: encode run of %s: %w", b.spec.Name, err)
 	}
 	for i, p := range b.pos {
 		b.pos[i] = moved[p]
 	}
-	run := &Run{Facts: file}
+	run := &Run{Facts: codes, Values: values}
 	run.IDs, run.Pos = EncodeIDs(b.ids, b.pos, b.n)
 	run.Info = Info{Groups: len(order), IDs: len(b.ids), From: math.MaxInt32, To: math.MinInt32, ByDay: b.byDay}
 	for d, n := range b.byDay {
@@ -189,76 +190,54 @@ func (b *Builder) layout() (order, moved []uint32, spans []span) {
 	return order, moved, spans
 }
 
-func (b *Builder) encode(order []uint32, spans []span) ([]byte, error) {
+// encode writes the facts of groups in order as an Arrow IPC file of code columns, a batch for each of spans' batches,
+// and the values that the codes stand for as a file of their own: who unites the dictionaries of many runs reads them
+// once and lets them go.
+func (b *Builder) encode(order []uint32, spans []span) (codes, values []byte, err error) {
 	index, err := json.Marshal(spans)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	fields := make([]arrow.Field, 0, len(b.in)+1)
-	dicts := make([]arrow.Array, len(b.in))
-	defer func() {
-		for _, d := range dicts {
-			if d != nil {
-				d.Release()
-			}
-		}
-	}()
-	mem := memory.NewGoAllocator()
 	for k, in := range b.in {
-		build := array.NewStringBuilder(mem)
-		build.Reserve(len(in.values) + 1)
-		build.ReserveData(in.bytes)
-		build.Append("")
-		for _, v := range in.values {
-			build.Append(v)
-		}
-		dicts[k] = build.NewArray()
-		build.Release()
-		fields = append(fields, arrow.Field{Name: b.spec.Keys[k], Type: &arrow.DictionaryType{
-			IndexType: indexType(len(in.values)), ValueType: arrow.BinaryTypes.String,
-		}})
+		fields = append(fields, arrow.Field{Name: b.spec.Keys[k], Type: indexType(len(in.values))})
 	}
 	fields = append(fields, arrow.Field{Name: "count", Type: arrow.PrimitiveTypes.Int64})
 	meta := arrow.NewMetadata([]string{spansKey}, []string{string(index)})
 	schema := arrow.NewSchema(fields, &meta)
-
-	var out bytes.Buffer
-	w, err := ipc.NewFileWriter(&seekless{&out}, ipc.WithSchema(schema), ipc.WithZstd(), ipc.WithAllocator(mem))
+	codes, err = writeFile(schema, func(w *ipc.FileWriter) error {
+		for from, s := 0, 0; s < len(spans); {
+			batch, rows := spans[s].Batch, 0
+			for ; s < len(spans) && spans[s].Batch == batch; s++ {
+				rows += spans[s].Rows
+			}
+			if err := b.writeBatch(w, schema, order[from:from+rows]); err != nil {
+				return err
+			}
+			from += rows
+		}
+		return nil
+	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for from, s := 0, 0; s < len(spans); {
-		batch, rows := spans[s].Batch, 0
-		for ; s < len(spans) && spans[s].Batch == batch; s++ {
-			rows += spans[s].Rows
-		}
-		if err := b.writeBatch(w, schema, dicts, order[from:from+rows]); err != nil {
-			return nil, err
-		}
-		from += rows
-	}
-	if err := w.Close(); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
+	values, err = b.encodeValues()
+	return codes, values, err
 }
 
-func (b *Builder) writeBatch(w *ipc.FileWriter, schema *arrow.Schema, dicts []arrow.Array, groups []uint32) error {
-	cols := make([]arrow.Array, 0, len(dicts)+1)
+func (b *Builder) writeBatch(w *ipc.FileWriter, schema *arrow.Schema, groups []uint32) error {
+	cols := make([]arrow.Array, 0, len(b.in)+1)
 	defer func() {
 		for _, c := range cols {
 			c.Release()
 		}
 	}()
 	codes := make([]uint32, len(groups))
-	for k, dict := range dicts {
+	for k := range b.in {
 		for i, g := range groups {
 			codes[i] = b.tuples[int(g)*b.stride+k+1]
 		}
-		dt := schema.Field(k).Type.(*arrow.DictionaryType)
-		idx := newIndices(dt.IndexType, codes)
-		cols = append(cols, array.NewDictionaryArray(dt, idx, dict))
-		idx.Release()
+		cols = append(cols, newIndices(schema.Field(k).Type, codes))
 	}
 	counts := make([]int64, len(groups))
 	for i, g := range groups {
@@ -271,6 +250,42 @@ func (b *Builder) writeBatch(w *ipc.FileWriter, schema *arrow.Schema, dicts []ar
 	rec := array.NewRecord(schema, cols, int64(len(groups)))
 	defer rec.Release()
 	return w.Write(rec)
+}
+
+// encodeValues writes one row: for each key the list of its values, code 1 first.
+func (b *Builder) encodeValues() ([]byte, error) {
+	fields := make([]arrow.Field, len(b.in))
+	for k := range b.in {
+		fields[k] = arrow.Field{Name: b.spec.Keys[k], Type: arrow.ListOf(arrow.BinaryTypes.String)}
+	}
+	schema := arrow.NewSchema(fields, nil)
+	rb := array.NewRecordBuilder(memory.NewGoAllocator(), schema)
+	defer rb.Release()
+	for k, in := range b.in {
+		list := rb.Field(k).(*array.ListBuilder)
+		list.Append(true)
+		values := list.ValueBuilder().(*array.StringBuilder)
+		values.Reserve(len(in.values))
+		values.ReserveData(in.bytes)
+		for _, v := range in.values {
+			values.Append(v)
+		}
+	}
+	rec := rb.NewRecord()
+	defer rec.Release()
+	return writeFile(schema, func(w *ipc.FileWriter) error { return w.Write(rec) })
+}
+
+func writeFile(schema *arrow.Schema, write func(*ipc.FileWriter) error) ([]byte, error) {
+	var out bytes.Buffer
+	w, err := ipc.NewFileWriter(&seekless{&out}, ipc.WithSchema(schema), ipc.WithLZ4(), ipc.WithAllocator(memory.NewGoAllocator()))
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(write(w), w.Close()); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // indexType is the narrowest type that holds the codes 0…n.
