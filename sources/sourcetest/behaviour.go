@@ -146,6 +146,27 @@ func testEarlyEnd(t *testing.T, d Database) {
 	f.gone("early_end")
 }
 
+// testPanic panics in the loop: nothing is left allocated, and the query ends.
+func testPanic(t *testing.T, d Database) {
+	f := start(t, d, sqldb.Options{BatchRows: 10})
+	s := f.snapshot()
+	func() {
+		defer func() {
+			if r := recover(); r != "broken transform" {
+				t.Errorf("recovered %v", r)
+			}
+		}()
+		for b, err := range s.Read(t.Context(), sqldb.Query{Name: "test", Text: d.Numbers(100_000_000) + " -- panicking"}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.Record.Release()
+			panic("broken transform")
+		}
+	}()
+	f.gone("panicking")
+}
+
 // gone checks that the server runs no statement with the marker.
 func (f *fixture) gone(marker string) {
 	f.t.Helper()

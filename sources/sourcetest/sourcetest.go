@@ -83,6 +83,7 @@ func Run(t *testing.T, d Database) {
 		{"Broken", testBroken},
 		{"ConcurrentReads", testConcurrentReads},
 		{"EarlyEnd", testEarlyEnd},
+		{"Panic", testPanic},
 		{"Cancel", testCancel},
 		{"CancelWhileStreaming", testCancelWhileStreaming},
 		{"Timeout", testTimeout},

@@ -47,5 +47,8 @@
 //
 // A [Snapshot] is a read-only transaction in which every query sees the same data. On PostgreSQL (by URL, not through
 // the cloud schemes) each concurrent Read has a connection of its own on one exported snapshot. Elsewhere a snapshot
-// is one connection, and Reads wait for each other.
+// is one connection, and Reads wait for each other. Ending a Read early ends that connection, and the snapshot with it,
+// only through the cloud schemes of PostgreSQL; MySQL's server is told to end the query, and SQLite stops at the next row.
+//
+// A snapshot of SQLite in rollback-journal mode keeps writers from committing until it is closed; in WAL mode it does not.
 package sqldb

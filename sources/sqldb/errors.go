@@ -50,7 +50,7 @@ func redactorFor(rawURL string) redactor {
 
 // wrap adds what was being done, and hides the password.
 func (r redactor) wrap(doing string, err error) error {
-	text := doing + ": " + err.Error()
+	text := doing + ": " + strings.ReplaceAll(err.Error(), "\n", "; ") // errors end up in log lines
 	for _, s := range r.secrets {
 		text = strings.ReplaceAll(text, s, "xxxxx")
 	}
@@ -147,5 +147,5 @@ func networkFailure(err error) error {
 	return f
 }
 
-// oneLine is the text of an error without line breaks: errors end up in log lines.
+// oneLine is the text of an error with its white space, line breaks among it, made single spaces.
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

@@ -51,7 +51,7 @@ func TestBoundedMemory(t *testing.T) {
 	if testing.Short() {
 		large = 400_000
 	}
-	const bound = 48 << 20 // a batch, the one being filled, and room to grow
+	const bound = 24 << 20 // a batch, the one being filled, and room to grow
 	postgres := func(n int) string {
 		return fmt.Sprintf("SELECT i, md5(i::text) AS hash, 'user-' || i %% 400 AS user_id, now() AS at FROM generate_series(1, %d) AS i", n)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -29,15 +30,19 @@ func openMySQL(ctx context.Context, rawURL string, o Options) (backend, error) {
 	if err != nil {
 		return nil, err
 	}
-	if u.Scheme == cloudmysql.Scheme && !strings.Contains(u.Host, "(") && u.Port() == "" {
-		u.Host += ":3306" // the driver wants a port
-	}
+	silenceDriver()
 	db, err := cloudmysql.DefaultURLMux().OpenMySQLURL(ctx, u)
 	if err != nil {
 		return nil, openFailure(err)
 	}
 	return &sqlBackend{db: db, dialect: mysqlDialect{}, options: o}, nil
 }
+
+// silenceDriver stops the driver from writing to standard error what it also returns as errors.
+var silenceDriver = sync.OnceFunc(func() {
+	// It fails for nil alone.
+	_ = mysql.SetLogger(&mysql.NopLogger{})
+})
 
 // openFailure classifies what an opener of Go CDK says about a URL.
 func openFailure(err error) error {

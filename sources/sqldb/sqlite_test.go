@@ -110,3 +110,34 @@ func join(lines []string) string {
 	}
 	return strings.Join(lines, "|") + "|"
 }
+
+// TestSQLiteRelativePath reads a file that the URL names relative to the working directory.
+func TestSQLiteRelativePath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	w, err := sql.Open("sqlite", "here.db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Exec("CREATE TABLE x AS SELECT 7 AS v"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := sqldb.Open(t.Context(), "sqlite:here.db", sqldb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := db.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if types, lines, _ := readAll(t, s, "SELECT v FROM x"); types != "int64" || join(lines) != "1 7|" {
+		t.Errorf("got %s %q", types, lines)
+	}
+	for _, close := range []func() error{s.Close, s.Close, db.Close} { // twice is no harm
+		if err := close(); err != nil {
+			t.Error(err)
+		}
+	}
+}

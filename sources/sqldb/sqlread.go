@@ -87,7 +87,9 @@ func (s *sqlSession) discard() error {
 }
 
 func (s *sqlSession) close() error {
-	<-s.turn // and never give it back: later reads find the connection gone
+	if _, ok := <-s.turn; !ok {
+		return nil // closed already
+	}
 	defer close(s.turn)
 	ctx, cancel := context.WithTimeout(context.Background(), cleanupTimeout)
 	defer cancel()
@@ -226,15 +228,20 @@ func (s *sqlSession) query(ctx context.Context, q *boundQuery, text string, f fu
 	if err != nil {
 		return err
 	}
-	err = f(rs)
-	if err != nil {
-		interrupt() // or closing the rows would read them all
-		_ = rs.Close()
+	complete := false
+	defer func() { // deferred, because the receiver of the batches may panic
+		if !complete {
+			interrupt() // or closing the rows would read them all
+			_ = rs.Close()
+		}
+	}()
+	if err := f(rs); err != nil {
 		if errors.Is(err, errStopped) {
-			err = nil
+			return nil
 		}
 		return err
 	}
+	complete = true
 	return rs.Close()
 }
 
