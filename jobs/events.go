@@ -3,7 +3,6 @@ package jobs
 import (
 	"context"
 	"fmt"
-	"io"
 	"slices"
 	"sync"
 	"time"
@@ -37,7 +36,7 @@ type eventSet struct {
 	built  []*run // tonight
 	runs   []*run // all, in the order in which they hold events that several have
 	adjust map[*run][]facts.Adjust
-	gone   []*run // whose delivery the source no longer has
+	gone   []*run // whose delivery the source no longer has, or has with other content
 }
 
 // read brings the dataset up to date.
@@ -107,6 +106,9 @@ func (e *eventSet) readFiles(ctx context.Context) (kept []*run, err error) {
 			e.gone = append(e.gone, r)
 		case !e.full && r.Fingerprint == p.Fingerprint:
 			kept = append(kept, r)
+		case r.Fingerprint != p.Fingerprint && e.before.Fingerprint == e.after.Fingerprint:
+			// A file that is rewritten may have lost its oldest events.
+			e.gone = append(e.gone, r)
 		}
 	}
 	e.night.progress().Stage("read " + e.def.Name)
@@ -116,11 +118,11 @@ func (e *eventSet) readFiles(ctx context.Context) (kept []*run, err error) {
 func (e *eventSet) readPartition(ctx context.Context, p bucket.Partition) error {
 	b := e.newBuild(p.Name, p.Fingerprint)
 	for _, f := range p.Files {
-		if err := e.each(ctx, e.file(ctx, f), func(rec arrow.Record) error { return b.add(ctx, rec) }); err != nil {
+		if err := e.each(ctx, e.file(ctx, f), b.add); err != nil {
 			return err
 		}
 	}
-	return b.finish(ctx)
+	return b.finish()
 }
 
 // readChanges runs a query that hands over late and changed rows by their arrival: each night is a delivery of its own.
@@ -136,12 +138,16 @@ func (e *eventSet) readChanges(ctx context.Context) (kept []*run, err error) {
 	e.night.progress().Stage("read " + e.def.Name)
 	b := e.newBuild(e.started.UTC().Format("20060102T150405.000000000Z"), "")
 	b.needID = true
-	// The same instant twice, as with a given run time, is the same delivery again.
-	kept = slices.DeleteFunc(kept, func(r *run) bool { return r.Delivery == b.delivery })
-	if err := e.each(ctx, e.query(ctx, q), func(rec arrow.Record) error { return b.add(ctx, rec) }); err != nil {
+	for _, r := range kept {
+		if r.Delivery == b.delivery {
+			// The same instant twice, as with a given run time: what was handed over then is not handed over again.
+			b.parts = max(b.parts, r.Part+1)
+		}
+	}
+	if err := e.each(ctx, e.query(ctx, q), b.add); err != nil {
 		return nil, err
 	}
-	return kept, b.finish(ctx)
+	return kept, b.finish()
 }
 
 // readDays reads the days not yet covered and, before them, as many as the config looks back: each day is replaced.
@@ -162,10 +168,10 @@ func (e *eventSet) readDays(ctx context.Context) (kept []*run, err error) {
 	e.night.progress().Stage("read " + e.def.Name)
 	b := e.newBuild("", "")
 	b.days = &days
-	if err := e.each(ctx, e.query(ctx, q), func(rec arrow.Record) error { return b.add(ctx, rec) }); err != nil {
+	if err := e.each(ctx, e.query(ctx, q), b.add); err != nil {
 		return nil, err
 	}
-	if err := b.finish(ctx); err != nil {
+	if err := b.finish(); err != nil {
 		return nil, err
 	}
 	e.gone = slices.DeleteFunc(e.gone, func(r *run) bool { return b.byDay[r.Info.From] > 0 })
@@ -212,7 +218,7 @@ func (e *eventSet) newBuild(delivery, fingerprint string) *build {
 	return b
 }
 
-func (b *build) add(ctx context.Context, rec arrow.Record) error {
+func (b *build) add(rec arrow.Record) error {
 	if b.needID && rec.Column(b.set.def.Index(b.set.spec.ID)).NullN() > 0 {
 		return fmt.Errorf("dataset %s: %w: its query uses :changed_since, so every row needs an %s by which a row that is "+
 			"handed over again is known; found rows without one; select it, or use :from and :to alone",
@@ -230,15 +236,15 @@ func (b *build) add(ctx context.Context, rec arrow.Record) error {
 		return err
 	}
 	if b.builder.Size() > maxBuilderBytes {
-		return b.flush(ctx)
+		return b.flush()
 	}
 	return nil
 }
 
 // finish stores what is left. A delivery without rows is a run without facts, so that it is known tomorrow.
-func (b *build) finish(ctx context.Context) error { return b.flush(ctx) }
+func (b *build) finish() error { return b.flush() }
 
-func (b *build) flush(ctx context.Context) error {
+func (b *build) flush() error {
 	b.set.duplicate.Add(b.builder.Stats().Duplicates)
 	if b.days == nil {
 		built, err := b.builder.Finish()
@@ -246,7 +252,7 @@ func (b *build) flush(ctx context.Context) error {
 			return err
 		}
 		b.parts++
-		return b.keep(ctx, &run{Delivery: b.delivery, Part: b.parts - 1, Fingerprint: b.fingerprint}, built)
+		return b.keep(&run{Delivery: b.delivery, Part: b.parts - 1, Fingerprint: b.fingerprint}, built)
 	}
 	byDay, err := b.builder.FinishDays(*b.days)
 	if err != nil {
@@ -255,16 +261,16 @@ func (b *build) flush(ctx context.Context) error {
 	for day, built := range byDay {
 		r := &run{Delivery: day.String(), Part: b.byDay[day]}
 		b.byDay[day]++
-		if err := b.keep(ctx, r, built); err != nil {
+		if err := b.keep(r, built); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *build) keep(ctx context.Context, r *run, built *facts.Run) error {
+func (b *build) keep(r *run, built *facts.Run) error {
 	r.Info, r.fresh = built.Info, true
-	if err := b.set.blobs.keep(ctx, b.set.def.Name, r, built); err != nil {
+	if err := b.set.blobs.keep(r, built); err != nil {
 		return err
 	}
 	b.set.mu.Lock()
@@ -285,17 +291,15 @@ func (s *events) runs() []*run {
 func (e *eventSet) merger(ctx context.Context, runs []*run) (*facts.Merger, error) {
 	inputs := make([]facts.Input, len(runs))
 	for i, r := range runs {
-		file, err := e.blobs.facts(ctx, r)
+		codes, err := e.blobs.part(ctx, r, partFacts)
 		if err != nil {
 			return nil, err
 		}
-		values, err := e.blobs.values(ctx, r)
+		values, err := e.blobs.part(ctx, r, partValues)
 		if err != nil {
 			return nil, err
 		}
-		inputs[i] = facts.Input{
-			Facts: io.NewSectionReader(file, 0, file.Size()), Values: io.NewSectionReader(values, 0, values.Size()), Adjust: e.adjust[r],
-		}
+		inputs[i] = facts.Input{Facts: codes, Values: values, Adjust: e.adjust[r]}
 	}
 	return facts.NewMerger(e.spec, inputs)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -146,7 +147,7 @@ func (r *nightRun) read(ctx context.Context, temp *scratch) (err error) {
 	if note != "" {
 		n.Log.Info(note)
 	}
-	r.blobs = &stateBlobs{state: n.Lake.State(), scratch: temp, dry: r.dry}
+	r.blobs = &stateBlobs{state: n.Lake.State(), scratch: temp, dry: r.dry, packs: map[string]*io.SectionReader{}}
 	quarantine, err := r.quarantine()
 	if err != nil {
 		return err
@@ -229,7 +230,8 @@ func (r *nightRun) save(ctx context.Context) error {
 		next.Datasets[e.def.Name] = e.after
 	}
 	next.History = r.state.History
-	return r.blobs.save(ctx, next)
+	// A name of its own: a pack that an index names is never written again.
+	return r.blobs.save(ctx, next, fmt.Sprintf("packs/%s-%x", next.RunID, r.night.Now().UnixNano()))
 }
 
 func (r *nightRun) summaries() (all []lake.Dataset) {

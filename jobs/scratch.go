@@ -40,3 +40,16 @@ func (s *scratch) put(data []byte) (*io.SectionReader, error) {
 	}
 	return io.NewSectionReader(s.file, at, int64(len(data))), nil
 }
+
+// copy appends what r holds and returns where it is to be read.
+func (s *scratch) copy(r io.Reader) (*io.SectionReader, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at := s.size
+	n, err := io.Copy(io.NewOffsetWriter(s.file, at), r)
+	s.size += n
+	if err != nil {
+		return nil, fmt.Errorf("copy to temporary data in %s: %w", os.TempDir(), err)
+	}
+	return io.NewSectionReader(s.file, at, n), nil
+}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -55,10 +56,12 @@ type run struct {
 	Part        int        `json:"part"`                  // a large delivery is several runs
 	Fingerprint string     `json:"fingerprint,omitempty"` // of the delivery's files
 	Info        facts.Info `json:"info"`
-	Name        string     `json:"name"` // of its objects: <name>.facts, .values, .ids, .pos
+	Pack        string     `json:"pack"`  // the object that holds its parts
+	At          int64      `json:"at"`    // where in the pack they begin
+	Sizes       [4]int64   `json:"sizes"` // of facts, values, ids and positions, one after the other
 
-	fresh                   bool              // built tonight
-	facts, values, ids, pos *io.SectionReader // in scratch, once there
+	fresh bool              // built tonight
+	parts *io.SectionReader // all four, in scratch, once there
 }
 
 func (r *run) key() string { return fmt.Sprintf("%s#%d", r.Delivery, r.Part) }
@@ -111,36 +114,69 @@ type stateBlobs struct {
 	state   *lake.State
 	scratch *scratch
 	dry     bool // write nothing
+
+	mu    sync.Mutex
+	packs map[string]*io.SectionReader // in scratch
 }
 
-// fetch brings the parts of a run that are wanted into scratch.
-func (b *stateBlobs) fetch(ctx context.Context, at **io.SectionReader, name string) (*io.SectionReader, error) {
-	if *at != nil {
-		return *at, nil
+// The parts of a run, in the order in which a pack has them.
+const (
+	partFacts = iota
+	partValues
+	partIDs
+	partPos
+)
+
+// part returns a part of a run. The pack that holds it is brought into scratch, whole, when it is first needed.
+func (b *stateBlobs) part(ctx context.Context, r *run, part int) (*io.SectionReader, error) {
+	if r.parts == nil {
+		pack, err := b.pack(ctx, r.Pack)
+		if err != nil {
+			return nil, err
+		}
+		var size int64
+		for _, n := range r.Sizes {
+			size += n
+		}
+		if r.At < 0 || r.At+size > pack.Size() {
+			return nil, fmt.Errorf("read the state: %s has %d bytes, the part from %d to %d is wanted; run with --full to build it anew",
+				lake.StateKey(r.Pack), pack.Size(), r.At, r.At+size)
+		}
+		r.parts = io.NewSectionReader(pack, r.At, size)
 	}
-	data, err := b.state.Get(ctx, name)
+	at := int64(0)
+	for _, n := range r.Sizes[:part] {
+		at += n
+	}
+	return io.NewSectionReader(r.parts, at, r.Sizes[part]), nil
+}
+
+func (b *stateBlobs) pack(ctx context.Context, name string) (_ *io.SectionReader, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.packs[name]; p != nil {
+		return p, nil
+	}
+	from, err := b.state.Open(ctx, name)
 	if err != nil {
 		return nil, fmt.Errorf("read the state: %w; run with --full to build it anew", err)
 	}
-	*at, err = b.scratch.put(data)
-	return *at, err
-}
-
-func (b *stateBlobs) facts(ctx context.Context, r *run) (*io.SectionReader, error) {
-	return b.fetch(ctx, &r.facts, r.Name+".facts")
-}
-
-func (b *stateBlobs) values(ctx context.Context, r *run) (*io.SectionReader, error) {
-	return b.fetch(ctx, &r.values, r.Name+".values")
+	defer func() { err = errors.Join(err, from.Close()) }()
+	p, err := b.scratch.copy(from)
+	if err != nil {
+		return nil, fmt.Errorf("read %s of the state: %w", name, err)
+	}
+	b.packs[name] = p
+	return p, nil
 }
 
 func (b *stateBlobs) ids(ctx context.Context, r *run) (*facts.IDs, error) {
-	hashes, err := b.fetch(ctx, &r.ids, r.Name+".ids")
+	hashes, err := b.part(ctx, r, partIDs)
 	if err != nil {
 		return nil, err
 	}
 	return facts.OpenIDs(hashes, func() (io.ReaderAt, int64, error) {
-		pos, err := b.fetch(ctx, &r.pos, r.Name+".pos")
+		pos, err := b.part(ctx, r, partPos)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -148,25 +184,60 @@ func (b *stateBlobs) ids(ctx context.Context, r *run) (*facts.IDs, error) {
 	})
 }
 
-// keep stores a run built tonight.
-func (b *stateBlobs) keep(ctx context.Context, dataset string, r *run, built *facts.Run) error {
-	sum := sha256.New()
-	for _, part := range [][]byte{built.Facts, built.Values, built.IDs, built.Pos} {
-		sum.Write(part)
+// keep puts a run built tonight into scratch.
+func (b *stateBlobs) keep(r *run, built *facts.Run) (err error) {
+	parts := [][]byte{built.Facts, built.Values, built.IDs, built.Pos}
+	for i, p := range parts {
+		r.Sizes[i] = int64(len(p))
 	}
-	r.Name = fmt.Sprintf("%s/%s", dataset, hex.EncodeToString(sum.Sum(nil)[:16]))
-	for _, part := range []struct {
-		suffix string
-		data   []byte
-		at     **io.SectionReader
-	}{{".facts", built.Facts, &r.facts}, {".values", built.Values, &r.values}, {".ids", built.IDs, &r.ids}, {".pos", built.Pos, &r.pos}} {
-		var err error
-		if *part.at, err = b.scratch.put(part.data); err != nil {
+	r.parts, err = b.scratch.put(bytes.Join(parts, nil))
+	return err
+}
+
+// maxPacks is how many packs runs may be spread over before they are written into one again.
+const maxPacks = 16
+
+// write puts the runs that are in no pack yet into one; all of them, when they are spread over too many.
+func (b *stateBlobs) write(ctx context.Context, s *state, name string) (err error) {
+	packs, anew := map[string]bool{}, []*run{}
+	for _, e := range s.Datasets {
+		for _, r := range e.runs() {
+			if r.Pack != "" {
+				packs[r.Pack] = true
+			} else {
+				anew = append(anew, r)
+			}
+		}
+	}
+	if len(packs) >= maxPacks {
+		anew = anew[:0]
+		for _, e := range s.Datasets {
+			anew = append(anew, e.runs()...)
+		}
+	}
+	if len(anew) == 0 || b.dry {
+		return nil
+	}
+	slices.SortFunc(anew, order)
+	w, err := b.state.Create(ctx, name, "application/octet-stream")
+	if err != nil {
+		return fmt.Errorf("write the state: %w", err)
+	}
+	defer w.Abort()
+	var at int64
+	for _, r := range anew {
+		if _, err := b.part(ctx, r, partFacts); err != nil {
 			return err
 		}
-		if err := b.put(ctx, r.Name+part.suffix, part.data); err != nil {
-			return err
+		n, err := io.Copy(w, io.NewSectionReader(r.parts, 0, r.parts.Size()))
+		if err != nil {
+			return fmt.Errorf("write the state: %w", err)
 		}
+		r.Pack, r.At = name, at
+		at += n
+	}
+	if err := w.Commit(); err != nil {
+		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil
 }
@@ -217,8 +288,11 @@ func (b *stateBlobs) record(ctx context.Context, mem memory.Allocator, name stri
 	return rec, nil
 }
 
-// save makes s the state, and removes what it does not name.
-func (b *stateBlobs) save(ctx context.Context, s *state) error {
+// save makes s the state, new runs going into the named pack, and removes what the state does not name.
+func (b *stateBlobs) save(ctx context.Context, s *state, pack string) error {
+	if err := b.write(ctx, s, pack); err != nil {
+		return err
+	}
 	data, err := json.Marshal(s)
 	if err != nil {
 		return fmt.Errorf("encode the state: %w", err)
@@ -233,9 +307,7 @@ func (b *stateBlobs) save(ctx context.Context, s *state) error {
 	for _, e := range s.Datasets {
 		named[e.Shared] = true
 		for _, r := range e.Runs {
-			for _, suffix := range []string{".facts", ".values", ".ids", ".pos"} {
-				named[r.Name+suffix] = true
-			}
+			named[r.Pack] = true
 		}
 	}
 	have, err := b.state.List(ctx, "")
