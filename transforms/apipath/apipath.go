@@ -19,9 +19,9 @@ type Anonymizer struct {
 	templates map[int][]template // by number of segments, the most literal first, then as given
 }
 
-// template is a route as its author wrote it, as /v1/agents/{agent_id}/run.
+// template is a route that names the segments that identify something, as /v1/agents/{agent_id}/run.
 type template struct {
-	text     string
+	text     string   // with {id} for each of them
 	literals []string // by segment, decoded; "" where any segment fits
 	count    int      // of literals
 }
@@ -56,16 +56,15 @@ func parse(text string) (template, error) {
 	t := template{}
 	var kept []string
 	for segment := range segments(text) {
-		kept = append(kept, segment)
 		inner, open := strings.CutPrefix(segment, "{")
 		inner, closed := strings.CutSuffix(inner, "}")
 		switch {
 		case open && closed && inner != "" && !strings.ContainsAny(inner, "{}"):
-			t.literals = append(t.literals, "")
+			t.literals, kept = append(t.literals, ""), append(kept, placeholder)
 		case strings.ContainsAny(segment, "{}"):
 			return template{}, fmt.Errorf("segment %q: expected braces around a whole segment, as {agent_id}", segment)
 		default:
-			t.literals = append(t.literals, decoded(segment))
+			t.literals, kept = append(t.literals, decoded(segment)), append(kept, segment)
 			t.count++
 		}
 	}
@@ -76,7 +75,7 @@ func parse(text string) (template, error) {
 // Anonymize returns the path with its identifiers replaced (contract §4), or "" for a path of nothing.
 //
 // Query string and fragment go, and of a full URL its scheme and host. What is left is written with one slash before
-// each segment and none at the end. A path that a route template fits becomes that template as its author wrote it; the
+// each segment and none at the end. In a path that a route template fits, the segments in its braces become {id}; the
 // template with the most literal segments wins, then the earlier one. In any other path a segment becomes {id} when,
 // percent-decoded, it has an @ or a digit or is hex of 16 letters or more, hyphens aside; versions such as v1, v2.1 and
 // v1beta1 stay. Other segments stay as they are. Anonymising the result changes nothing.

@@ -129,18 +129,18 @@ func TestAnonymize(t *testing.T) {
 func TestTemplates(t *testing.T) {
 	a := anonymizer(t, routes...)
 	for _, c := range []struct{ path, want string }{
-		{"/v1/agents/7/run", "/v1/agents/{agent_id}/run"},
-		{"https://h/v1//agents/alice@x.com/run/?a=b", "/v1/agents/{agent_id}/run"},
-		{"/v1/agents/a%2Fb/run", "/v1/agents/{agent_id}/run"},
-		{"/v1/agents/7", "/v1/agents/{agent_id}"},
+		{"/v1/agents/7/run", "/v1/agents/{id}/run"},
+		{"https://h/v1//agents/alice@x.com/run/?a=b", "/v1/agents/{id}/run"},
+		{"/v1/agents/a%2Fb/run", "/v1/agents/{id}/run"},
+		{"/v1/agents/7", "/v1/agents/{id}"},
 		{"/v1/agents/search", "/v1/agents/search"}, // more literal than the one before
-		{"/v1/groups/7/list", "/v1/{kind}/{key}/{verb}"},
-		{"/v1/agents/7/stop", "/v1/{kind}/{key}/{verb}"},
+		{"/v1/groups/7/list", "/v1/{id}/{id}/{id}"},
+		{"/v1/agents/7/stop", "/v1/{id}/{id}/{id}"},
 		{"/v1/agents/7/run/now", "/v1/agents/{id}/run/now"},
 		{"/V1/agents/7", "/V1/agents/{id}"},
 		{"/oauth2/token", "/oauth2/token"},
-		{"/files/annual%20report/2026", "/files/annual report/{year}"},
-		{"/files/annual report/2026", "/files/annual report/{year}"},
+		{"/files/annual%20report/2026", "/files/annual report/{id}"},
+		{"/files/annual report/2026", "/files/annual report/{id}"},
 		{"/", "/"},
 		{"", ""},
 	} {
