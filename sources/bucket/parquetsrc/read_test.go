@@ -108,12 +108,17 @@ func TestProjectionReadsOnlyWantedChunks(t *testing.T) {
 		most     int64
 		requests int64
 	}{
+		{nil, int64(len(data)), 1}, // a small file comes as a whole
 		{[]string{"yes"}, 3500, 5}, // tail and footer, then one chunk of each of three row groups
 		{[]string{"yes", "kind"}, 6500, 8},
 		{[]string{"nothing"}, 2900, 2},
 	} {
 		src := &bytesOf{data: data}
-		f, err := open(t.Context(), "f.parquet", int64(len(data)), src.fetch, limits{tail: 64, group: 1 << 20})
+		l := limits{tail: 64, group: 1 << 20}
+		if c.columns == nil {
+			l = defaultLimits
+		}
+		f, err := open(t.Context(), "f.parquet", int64(len(data)), src.fetch, l)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -198,14 +203,14 @@ func TestEarlyEndReleasesEverything(t *testing.T) {
 func TestDamage(t *testing.T) {
 	for _, name := range []string{"zstd_v1.parquet", "lz4_v2.parquet", "types_plain.parquet", "types_dictionary.parquet"} {
 		data := fixture(t, name)
-		for n := 0; n < len(data); n += 1 + len(data)/150 {
+		for n := 0; n < len(data); n += 1 + len(data)/60 {
 			_, err := readAll(t, data[:n], defaultLimits, Options{BatchRows: 100})
 			if !errors.Is(err, sources.ErrUnreadable) || !strings.Contains(err.Error(), "f.parquet") {
 				t.Fatalf("%s cut to %d bytes: %v", name, n, err)
 			}
 		}
 		noticed := 0
-		for at := 4; at < len(data); at += 1 + len(data)/700 {
+		for at := 4; at < len(data); at += 1 + len(data)/200 {
 			broken := append([]byte(nil), data...)
 			broken[at] ^= 0x55
 			if _, err := readAll(t, broken, limits{tail: 64, gap: 100, group: 1 << 20, window: 1000}, Options{BatchRows: 100}); err != nil {
