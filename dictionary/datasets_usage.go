@@ -7,7 +7,7 @@ var Workspaces = &Table{
 	Fields: []Field{
 		{Name: "workspace_id", Required: true, Grain: true, Doc: "Identifies the workspace."},
 		{Name: "workspace_name", Required: true, Doc: "What people call the workspace."},
-		{Name: "plan", Enum: plans, Doc: "The plan that the workspace is on, which decides whether it has an audit log."},
+		{Name: "plan", Enum: plans, Others: true, Doc: "The plan that the workspace is on, which decides whether it has an audit log."},
 	},
 }
 
@@ -68,7 +68,7 @@ var GroupAssets = &Table{
 		{Name: "workspace_id", Required: true, Grain: true, Doc: "The workspace that the group belongs to."},
 		{Name: "group_id", Required: true, Grain: true, Doc: "The group that the asset is applied to."},
 		{Name: "asset_id", Required: true, Grain: true, Doc: "Identifies the asset."},
-		{Name: "asset_kind", Required: true, Enum: assetKinds, Doc: "What kind of asset it is, where other kinds than the documented ones only count towards assets_in_group."},
+		{Name: "asset_kind", Required: true, Enum: assetKinds, Others: true, Doc: "What kind of asset it is, where other kinds than the documented ones only count towards assets_in_group."},
 	},
 }
 

@@ -88,6 +88,7 @@ type Field struct {
 	Grain    bool    // part of the key (State), of what one row stands for (Log); unused for Event
 	Sum      bool    // a measure that is summed over the grain
 	Enum     []Value // documented values, in reading order; nil when the field is free text
+	Others   bool    // values beyond Enum are as good: none is worth a warning
 	Doc      string  // one sentence
 }
 

@@ -24,7 +24,7 @@ const maxUnknown = 1000
 
 func (u *unknownValues) count(def *dictionary.Table, rec arrow.Record) {
 	for c, f := range def.Fields {
-		if f.Enum == nil {
+		if f.Enum == nil || f.Others {
 			continue
 		}
 		for value, n := range unknownIn(f, rec.Column(c)) {

@@ -11,13 +11,14 @@ import (
 	"github.com/usagereport/usagereport/dictionary"
 )
 
-// OrderChecker checks that rows come in the sort order of their table: what a Writer promises readers in
-// sorting_columns, but leaves to its caller to keep. Rows that are equal in all columns of the order pass.
+// OrderChecker checks that rows come in the sort order of their table, and no two with the same grain: what a Writer
+// promises readers in sorting_columns, but leaves to its caller to keep.
 type OrderChecker struct {
 	table   *dictionary.Table
 	columns []int
 	last    arrow.Record // one row: the last one checked
 	rows    int64
+	pairs   []int32 // rows not yet known to come after the row above them
 }
 
 // NewOrderChecker returns an OrderChecker for rows of t. Close lets go of what it retains.
@@ -37,14 +38,21 @@ func (o *OrderChecker) Check(rec arrow.Record) error {
 		return nil
 	}
 	if o.last != nil {
-		if err := o.compare(o.last, 0, rec, 0); err != nil {
+		if err := o.first(rec); err != nil {
 			return err
 		}
 	}
+	o.pairs = o.pairs[:0]
 	for i := 1; i < rows; i++ {
-		if err := o.compare(rec, i-1, rec, i); err != nil {
+		o.pairs = append(o.pairs, int32(i))
+	}
+	for _, c := range o.columns {
+		if err := o.column(rec, c); err != nil {
 			return err
 		}
+	}
+	if len(o.pairs) > 0 {
+		return o.twice(int(o.pairs[0]))
 	}
 	o.Close()
 	o.last = rec.NewSlice(int64(rows-1), int64(rows))
@@ -60,22 +68,72 @@ func (o *OrderChecker) Close() {
 	}
 }
 
-func (o *OrderChecker) compare(a arrow.Record, i int, b arrow.Record, j int) error {
+// first compares the first row of rec with the last one before it.
+func (o *OrderChecker) first(rec arrow.Record) error {
 	for _, c := range o.columns {
-		field := &o.table.Fields[c]
-		order := compareValues(a.Column(c), i, b.Column(c), j)
-		if field.Name == o.table.NewestFirst {
-			order = -order
-		}
-		if order < 0 {
+		switch order := o.direct(c, compareValues(o.last.Column(c), 0, rec.Column(c), 0)); {
+		case order < 0:
 			return nil
+		case order > 0:
+			return o.disorder(0, c)
 		}
-		if order > 0 {
-			return fmt.Errorf("table %s: row %d, counted from 1, belongs before the row above it by its %s: sort the rows by %v",
-				o.table.Name, o.rows+int64(j)+1, field.Name, o.table.SortOrder())
+	}
+	return o.twice(0)
+}
+
+// column settles the pairs that column c tells apart, and keeps the others.
+func (o *OrderChecker) column(rec arrow.Record, c int) error {
+	col := rec.Column(c)
+	left := o.pairs[:0]
+	same := sameCodes(col)
+	for _, i := range o.pairs {
+		if same != nil && same(int(i)) {
+			left = append(left, i)
+			continue
+		}
+		switch order := o.direct(c, compareValues(col, int(i)-1, col, int(i))); {
+		case order == 0:
+			left = append(left, i)
+		case order > 0:
+			return o.disorder(int(i), c)
+		}
+	}
+	o.pairs = left
+	return nil
+}
+
+// sameCodes returns a cheap test whether a row surely has the value of the row above it, nil where there is none.
+func sameCodes(col arrow.Array) func(i int) bool {
+	switch col := col.(type) {
+	case *array.Dictionary:
+		if idx, ok := col.Indices().(*array.Int32); ok && idx.NullN() == 0 {
+			codes := idx.Int32Values()
+			return func(i int) bool { return codes[i] == codes[i-1] }
+		}
+	case *array.Date32:
+		if col.NullN() == 0 {
+			days := col.Date32Values()
+			return func(i int) bool { return days[i] == days[i-1] }
 		}
 	}
 	return nil
+}
+
+func (o *OrderChecker) direct(c, order int) int {
+	if o.table.Fields[c].Name == o.table.NewestFirst {
+		return -order
+	}
+	return order
+}
+
+func (o *OrderChecker) disorder(i, c int) error {
+	return fmt.Errorf("table %s: row %d, counted from 1, belongs before the row above it by its %s: sort the rows by %v",
+		o.table.Name, o.rows+int64(i)+1, o.table.Fields[c].Name, o.table.SortOrder())
+}
+
+func (o *OrderChecker) twice(i int) error {
+	return fmt.Errorf("table %s: row %d, counted from 1, has the same grain as the row above it: expected one row per %v",
+		o.table.Name, o.rows+int64(i)+1, o.table.SortOrder())
 }
 
 // compareValues orders two values of the same kind, null first.
@@ -96,9 +154,6 @@ func compareValues(a arrow.Array, i int, b arrow.Array, j int) int {
 		return cmp.Compare(a.Value(i), b.(*array.Int64).Value(j))
 	case *array.Timestamp:
 		return cmp.Compare(a.Value(i), b.(*array.Timestamp).Value(j))
-	}
-	if da != nil && va == vb && da.GetValueIndex(i) == db.GetValueIndex(j) {
-		return 0
 	}
 	return bytes.Compare(textAt(a, i), textAt(b, j))
 }
