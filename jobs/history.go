@@ -11,7 +11,8 @@ import (
 // history returns the first and last days of users from events that the sources have dropped, those that tonight's
 // sources dropped included, and stores them for the next night.
 //
-// A delivery that is gone takes its events with it as far as they are in the rolling year, for then it was withdrawn.
+// A delivery that is gone or rewritten takes its events with it as far as they are in the rolling year: then they were
+// withdrawn.
 // Older days are what sources clean up: there the dates are kept (contract §2).
 func (r *nightRun) history(ctx context.Context) (*usage.Activity, error) {
 	seen := usage.NewActivity()

@@ -231,7 +231,7 @@ func (r *nightRun) save(ctx context.Context) error {
 	}
 	next.History = r.state.History
 	// A name of its own: a pack that an index names is never written again.
-	return r.blobs.save(ctx, next, fmt.Sprintf("packs/%s-%x", next.RunID, r.night.Now().UnixNano()))
+	return r.blobs.save(ctx, next)
 }
 
 func (r *nightRun) summaries() (all []lake.Dataset) {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -198,10 +199,13 @@ func (b *stateBlobs) keep(r *run, built *facts.Run) (err error) {
 const maxPacks = 16
 
 // write puts the runs that are in no pack yet into one; all of them, when they are spread over too many.
-func (b *stateBlobs) write(ctx context.Context, s *state, name string) (err error) {
+// The pack is named by its content: a name that came back, as with a clock that stands still, would replace a pack that
+// the index still names.
+func (b *stateBlobs) write(ctx context.Context, s *state) (err error) {
 	packs, anew := map[string]bool{}, []*run{}
-	for _, e := range s.Datasets {
-		for _, r := range e.runs() {
+	names := slices.Sorted(maps.Keys(s.Datasets))
+	for _, dataset := range names {
+		for _, r := range s.Datasets[dataset].runs() {
 			if r.Pack != "" {
 				packs[r.Pack] = true
 			} else {
@@ -211,14 +215,24 @@ func (b *stateBlobs) write(ctx context.Context, s *state, name string) (err erro
 	}
 	if len(packs) >= maxPacks {
 		anew = anew[:0]
-		for _, e := range s.Datasets {
-			anew = append(anew, e.runs()...)
+		for _, dataset := range names {
+			anew = append(anew, s.Datasets[dataset].runs()...)
 		}
 	}
 	if len(anew) == 0 || b.dry {
 		return nil
 	}
-	slices.SortFunc(anew, order)
+	slices.SortStableFunc(anew, order)
+	sum := sha256.New()
+	for _, r := range anew {
+		if _, err := b.part(ctx, r, partFacts); err != nil {
+			return err
+		}
+		if _, err := io.Copy(sum, io.NewSectionReader(r.parts, 0, r.parts.Size())); err != nil {
+			return fmt.Errorf("read temporary data: %w", err)
+		}
+	}
+	name := "packs/" + hex.EncodeToString(sum.Sum(nil)[:16])
 	w, err := b.state.Create(ctx, name, "application/octet-stream")
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
@@ -226,9 +240,6 @@ func (b *stateBlobs) write(ctx context.Context, s *state, name string) (err erro
 	defer w.Abort()
 	var at int64
 	for _, r := range anew {
-		if _, err := b.part(ctx, r, partFacts); err != nil {
-			return err
-		}
 		n, err := io.Copy(w, io.NewSectionReader(r.parts, 0, r.parts.Size()))
 		if err != nil {
 			return fmt.Errorf("write the state: %w", err)
@@ -288,9 +299,9 @@ func (b *stateBlobs) record(ctx context.Context, mem memory.Allocator, name stri
 	return rec, nil
 }
 
-// save makes s the state, new runs going into the named pack, and removes what the state does not name.
-func (b *stateBlobs) save(ctx context.Context, s *state, pack string) error {
-	if err := b.write(ctx, s, pack); err != nil {
+// save makes s the state and removes what it does not name.
+func (b *stateBlobs) save(ctx context.Context, s *state) error {
+	if err := b.write(ctx, s); err != nil {
 		return err
 	}
 	data, err := json.Marshal(s)
