@@ -1,0 +1,190 @@
+package jobs_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/transforms/calendar"
+)
+
+var (
+	firstNight  = time.Date(2026, 11, 20, 2, 30, 0, 0, time.UTC)
+	secondNight = firstNight.AddDate(0, 0, 1)
+)
+
+func login(id, user, at, arrived string) event {
+	return event{"event_id": id, "workspace_id": "w1", "user_id": user, "logged_in_at": at, "arrived_at": arrived}
+}
+
+func generation(id, user, at string) event {
+	return event{"event_id": id, "workspace_id": "w1", "user_id": user, "created_at": at, "generation_type": "Text", "generation_feature": "Chat"}
+}
+
+// userDates returns first and last login and generation of a user of w1, as published.
+func userDates(t *testing.T, logs map[string][]byte, user string) string {
+	t.Helper()
+	for key := range logs {
+		if !strings.HasPrefix(key, "user_log/") {
+			continue
+		}
+		for _, row := range rowsOf(t, key, logs[key]) {
+			if cells := strings.Split(row, "|"); cells[0] == "w1" && cells[2] == user {
+				return strings.Join(cells[10:14], " ")
+			}
+		}
+	}
+	t.Fatalf("no user %s in the User Log", user)
+	return ""
+}
+
+// A run time that is given twice is the same instant, not the same delivery: what was handed over in between stays.
+func TestSameRunTimeTwice(t *testing.T) {
+	w, b := newWorld(t, "UTC"), newBucket(t)
+	w.logins.mode = arrival
+	w.logins.rows = []event{login("e1", "u1", "2026-11-18T08:00:00Z", "2026-11-18T08:00:00Z")}
+	run(t, w, b, firstNight, jobs.Request{})
+	w.logins.rows = append(w.logins.rows, login("e2", "u2", "2026-11-19T08:00:00Z", "2026-11-20T08:00:00Z"))
+	run(t, w, b, secondNight, jobs.Request{})
+	want := logsOf(t, b, "2026-11-21")
+	w.logins.rows = append(w.logins.rows, login("e3", "u3", "2026-11-19T08:00:00Z", stamp(secondNight)))
+	run(t, w, b, secondNight, jobs.Request{})
+	run(t, w, b, secondNight, jobs.Request{})
+	got := logsOf(t, b, "2026-11-21")
+	for user, dates := range map[string]string{"u1": "2026-11-18 2026-11-18 ∅ ∅", "u2": "2026-11-19 2026-11-19 ∅ ∅", "u3": "2026-11-19 2026-11-19 ∅ ∅"} {
+		if d := userDates(t, got, user); d != dates {
+			t.Errorf("%s: %s, want %s", user, d, dates)
+		}
+	}
+	if d := userDates(t, want, "u3"); d != "∅ ∅ ∅ ∅" {
+		t.Errorf("before it arrived: %s", d)
+	}
+}
+
+// All dates of a backfill have one run time.
+func TestBackfillKeepsArrivals(t *testing.T) {
+	w, b := newWorld(t, "UTC"), newBucket(t)
+	w.logins.mode = arrivalDay
+	for i, day := range []string{"2026-11-17", "2026-11-18", "2026-11-19"} {
+		w.logins.rows = append(w.logins.rows, login(fmt.Sprint("e", i), "u1", day+"T08:00:00Z", day+"T08:00:00Z"))
+	}
+	run(t, w, b, firstNight, jobs.Request{})
+	want := logsOf(t, b, "2026-11-20")
+	w.logins.rows = append(w.logins.rows, login("late", "u2", "2026-11-17T09:00:00Z", "2026-11-20T05:00:00Z"))
+	w.write(t)
+	days := calendar.Days{From: calendar.Civil(2026, 11, 18), To: calendar.Civil(2026, 11, 21)}
+	if _, err := newNight(t, w, b, firstNight.Add(6*time.Hour)).Backfill(t.Context(), days, false); err != nil {
+		t.Fatal(err)
+	}
+	for date, last := range map[string]string{"2026-11-18": "2026-11-17", "2026-11-19": "2026-11-18", "2026-11-20": "2026-11-19"} {
+		got := logsOf(t, b, date)
+		if d := userDates(t, got, "u1"); d != "2026-11-17 "+last+" ∅ ∅" {
+			t.Errorf("%s: u1 %s", date, d)
+		}
+		if d := userDates(t, got, "u2"); d != "2026-11-17 2026-11-17 ∅ ∅" {
+			t.Errorf("%s: u2 %s", date, d)
+		}
+	}
+	if d := userDates(t, want, "u2"); d != "∅ ∅ ∅ ∅" {
+		t.Errorf("before it arrived: %s", d)
+	}
+}
+
+// TestDatesOutliveEvents drops old events from the sources in every way that there is: what is older than the rolling
+// year is remembered, what is in it was withdrawn (contract §2).
+func TestDatesOutliveEvents(t *testing.T) {
+	old, recent := "2024-01-15T12:00:00Z", "2026-11-10T12:00:00Z"
+	for _, c := range []struct {
+		name string
+		mode mode
+		drop func(s *stream)
+		want string
+	}{
+		{"file by day deleted", dated, func(s *stream) { clear(s.files) }, "∅ ∅ 2024-01-15 2024-01-15"},
+		{"file deleted", undated, func(s *stream) { clear(s.files) }, "∅ ∅ 2024-01-15 2024-01-15"},
+		{"file rewritten without its oldest events", undated, func(s *stream) {
+			s.files["all.csv"] = s.files["all.csv"][1:]
+			s.version["all.csv"]++
+		}, "∅ ∅ 2024-01-15 2026-11-10"},
+		{"file by day rewritten without any", dated, func(s *stream) {
+			s.files["2026-11-11/all.csv"] = nil
+			s.version["2026-11-11/all.csv"]++
+		}, "∅ ∅ 2024-01-15 2024-01-15"},
+		{"rows deleted", lookback, func(s *stream) { s.rows = s.rows[1:] }, "∅ ∅ 2024-01-15 2026-11-10"},
+		{"rows deleted where arrivals are asked for", arrival, func(s *stream) { s.rows = nil }, "∅ ∅ 2024-01-15 2026-11-10"},
+	} {
+		for _, full := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, full=%t", c.name, full), func(t *testing.T) {
+				w, b := newWorld(t, "UTC"), newBucket(t)
+				w.gens.mode = c.mode
+				rows := []event{generation("e1", "u1", old), generation("e2", "u1", recent)}
+				for _, r := range rows {
+					r["arrived_at"] = r["created_at"]
+				}
+				switch c.mode {
+				case dated:
+					w.gens.files["2026-11-11/all.csv"] = rows
+				case undated:
+					w.gens.files["all.csv"] = rows
+				default:
+					w.gens.rows = rows
+				}
+				run(t, w, b, firstNight, jobs.Request{})
+				if d := userDates(t, logsOf(t, b, "2026-11-20"), "u1"); d != "∅ ∅ 2024-01-15 2026-11-10" {
+					t.Errorf("before: %s", d)
+				}
+				c.drop(w.gens)
+				want := c.want
+				if full && c.mode == arrival {
+					want = "∅ ∅ 2024-01-15 2024-01-15" // a run that asks for everything sees that nothing is there
+				}
+				run(t, w, b, secondNight, jobs.Request{Full: full})
+				if d := userDates(t, logsOf(t, b, "2026-11-21"), "u1"); d != want {
+					t.Errorf("after: %s, want %s", d, want)
+				}
+				run(t, w, b, secondNight.AddDate(0, 0, 1), jobs.Request{})
+				if d := userDates(t, logsOf(t, b, "2026-11-22"), "u1"); d != want {
+					t.Errorf("a night later: %s, want %s", d, want)
+				}
+			})
+		}
+	}
+}
+
+// The rolling year ends with the day before the run date, at midnight in the reporting zone, to the microsecond.
+func TestWindowEdges(t *testing.T) {
+	w, b := newWorld(t, "Pacific/Kiritimati"), newBucket(t)
+	zone := w.zone
+	date := calendar.Civil(2026, 11, 20)
+	for i, at := range []time.Time{
+		(date - 365).Start(zone).Add(-time.Microsecond), (date - 365).Start(zone), // out, in
+		date.Start(zone).Add(-time.Microsecond), date.Start(zone), // in, out
+	} {
+		w.gens.files["2026-11-19/a.csv"] = append(w.gens.files["2026-11-19/a.csv"], generation(fmt.Sprint("g", i), fmt.Sprint("u", i), stamp(at)))
+		w.logins.rows = append(w.logins.rows, login(fmt.Sprint("l", i), fmt.Sprint("u", i), stamp(at), stamp(at)))
+	}
+	run(t, w, b, date.Start(zone).Add(time.Hour), jobs.Request{})
+	logs := logsOf(t, b, "2026-11-20")
+	for key, column := range map[string]int{"generation_log": 6, "user_activity_log": 5} {
+		key += "/snapshot_date=2026-11-20/part-00000.parquet"
+		var got []string
+		for _, row := range rowsOf(t, key, logs[key]) {
+			cells := strings.Split(row, "|")
+			user := cells[2]
+			if column == 6 {
+				user = cells[3]
+			}
+			got = append(got, user+" "+cells[column])
+		}
+		if text := strings.Join(got, ", "); text != "u1 2025-11-20, u2 2026-11-19" {
+			t.Errorf("%s: %s", key, text)
+		}
+	}
+	for user, want := range map[string]string{"u1": "2025-11-20", "u2": "2026-11-19", "u3": "∅"} {
+		if d := userDates(t, logs, user); d != strings.Join([]string{want, want, want, want}, " ") {
+			t.Errorf("%s: %s, want %s", user, d, want)
+		}
+	}
+}
