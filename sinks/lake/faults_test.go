@@ -87,6 +87,68 @@ func TestEveryRequestFails(t *testing.T) {
 	}
 }
 
+// TestLostAnswer: a record whose write succeeded without our hearing of it is carried out, not given up.
+func TestLostAnswer(t *testing.T) {
+	b := memblob.OpenBucket(nil)
+	lost := false
+	l, err := New(sinktest.Wrap(b, func(c sinktest.Call) sinktest.Fault {
+		if c.Op == sinktest.Close && c.Key == IntentKey && !lost {
+			lost = true
+			return sinktest.Fault{Err: errors.New("answer lost"), After: true}
+		}
+		return sinktest.Fault{}
+	}), "mem", "")
+	must(t, err)
+	must(t, first.publish(t.Context(), l))
+	if !lost || inspect(t, b, "")[LatestKey] == nil {
+		t.Error("it was not published")
+	}
+}
+
+// TestBusy: a publication never overwrites the record of another.
+func TestBusy(t *testing.T) {
+	l, err := New(memblob.OpenBucket(nil), "mem", "")
+	must(t, err)
+	p, err := l.Begin(t.Context(), newer.info())
+	must(t, err)
+	must(t, newer.stage(t.Context(), p))
+	must(t, l.put(t.Context(), IntentKey, jsonType, []byte("another's")))
+	err = p.Publish(t.Context(), newer.manifest())
+	if !errors.Is(err, ErrBusy) || errors.Is(err, ErrUnfinished) {
+		t.Errorf("got %v", err)
+	}
+	must(t, p.Abort(t.Context()))
+	if data, err := l.get(t.Context(), IntentKey); err != nil || string(data) != "another's" {
+		t.Errorf("%q %v", data, err)
+	}
+}
+
+// TestFailedWriteIsNeverCommitted: not even by a caller who overlooks the error (I2).
+func TestFailedWriteIsNeverCommitted(t *testing.T) {
+	b := memblob.OpenBucket(nil)
+	n := 0
+	l, err := New(sinktest.Wrap(b, func(c sinktest.Call) sinktest.Fault {
+		if c.Op == sinktest.Write {
+			if n++; n == 2 {
+				return sinktest.Fault{Err: &noSpace{}}
+			}
+		}
+		return sinktest.Fault{}
+	}), "mem", "")
+	must(t, err)
+	w, err := l.State().Create(t.Context(), "x", "x/y")
+	must(t, err)
+	for range 3 {
+		_, _ = w.Write([]byte("data"))
+	}
+	if err := w.Commit(); !errors.Is(err, ErrNoSpace) {
+		t.Errorf("got %v", err)
+	}
+	if ok, err := b.Exists(t.Context(), "state/x"); ok || err != nil {
+		t.Errorf("half of it was published: %v, %v", ok, err)
+	}
+}
+
 // noSpace is a full disk as the file driver reports it.
 type noSpace struct{}
 
