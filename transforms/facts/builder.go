@@ -123,7 +123,7 @@ func (b *Builder) Add(rec arrow.Record) error {
 func (b *Builder) Size() int {
 	size := 4*cap(b.tuples) + 12*cap(b.count) + 4*cap(b.slots.at) + 12*cap(b.ids) + 8*cap(b.n) + 4*cap(b.idset.at)
 	for _, in := range b.in {
-		size += in.bytes + 64*len(in.values)
+		size += in.size()
 	}
 	return size
 }
@@ -273,7 +273,7 @@ func (b *Builder) compare(x, y uint32) int {
 		if tx[k] == 0 || ty[k] == 0 {
 			return int(min(tx[k], 1)) - int(min(ty[k], 1))
 		}
-		if b.in[k-1].values[tx[k]-1] < b.in[k-1].values[ty[k]-1] {
+		if b.in[k-1].value(tx[k]) < b.in[k-1].value(ty[k]) {
 			return -1
 		}
 		return 1

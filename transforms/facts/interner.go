@@ -2,36 +2,66 @@ package facts
 
 import (
 	"fmt"
-	"strings"
+	"unsafe"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/zeebo/xxh3"
 )
 
-// interner gives every distinct value of one key a code, from 1, in the order first seen.
+// interner gives every distinct value of one key a code, from 1, in the order first seen. Values lie in one arena, so
+// that a million of them are nothing to the garbage collector.
 type interner struct {
-	codes  map[string]uint32
-	values []string
-	bytes  int
+	arena  []byte
+	ends   []int // of each value, in arena
+	hashes []uint32
+	slots  slots
 
 	// The last dictionary seen and its codes: batches of one file share dictionaries.
 	dict  arrow.ArrayData
 	remap []uint32
 }
 
-func newInterner() *interner { return &interner{codes: map[string]uint32{}} }
+func newInterner() *interner { return &interner{} }
+
+// len returns the number of values.
+func (in *interner) len() int { return len(in.ends) }
+
+// value returns the value of code c, which is not 0. It is good until the next call of code.
+func (in *interner) value(c uint32) string {
+	from := 0
+	if c > 1 {
+		from = in.ends[c-2]
+	}
+	if from == in.ends[c-1] {
+		return ""
+	}
+	return unsafe.String(&in.arena[from], in.ends[c-1]-from)
+}
 
 // code returns the code of s, which may point into memory that is about to be freed.
 func (in *interner) code(s string) uint32 {
-	if c, ok := in.codes[s]; ok {
-		return c
+	h := uint32(xxh3.HashString(s))
+	in.slots.reserve(len(in.ends)+1, func(i uint32) uint32 { return in.hashes[i] })
+	for at := in.slots.first(h); ; at = in.slots.next(at) {
+		c := in.slots.at[at]
+		if c == 0 {
+			in.arena = append(in.arena, s...)
+			in.ends = append(in.ends, len(in.arena))
+			in.hashes = append(in.hashes, h)
+			c = uint32(len(in.ends))
+			in.slots.at[at] = c
+			return c
+		}
+		if in.hashes[c-1] == h && in.value(c) == s {
+			return c
+		}
 	}
-	s = strings.Clone(s)
-	in.values = append(in.values, s)
-	in.bytes += len(s)
-	c := uint32(len(in.values))
-	in.codes[s] = c
-	return c
+}
+
+// size returns about how many bytes the interner holds.
+func (in *interner) size() int {
+	return cap(in.arena) + 12*cap(in.ends) + 4*cap(in.slots.at) + 4*cap(in.remap)
 }
 
 // forget drops the cached dictionary, which is only known to be alive during one call of encode's caller.
@@ -104,7 +134,7 @@ func (in *interner) encode(dst []uint32, col arrow.Array) ([]uint32, error) {
 		return dst, nil
 	case *array.Boolean:
 		// Codes by the order of false < true, whichever comes first.
-		if len(in.values) == 0 {
+		if in.len() == 0 {
 			in.code("false")
 			in.code("true")
 		}

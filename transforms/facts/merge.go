@@ -180,10 +180,9 @@ func (m *Merger) Blocks() iter.Seq2[Block, error] {
 // unite makes one sorted dictionary of each key, and the remap of every run to it.
 func (m *Merger) unite(inputs []Input) error {
 	keys := len(m.spec.Keys)
-	codes := make([]map[string]uint32, keys)
-	values := make([][]string, keys)
-	for k := range codes {
-		codes[k] = map[string]uint32{}
+	united := make([]*interner, keys)
+	for k := range united {
+		united[k] = newInterner()
 	}
 	for i, in := range inputs {
 		rec, err := readValues(in.Values, keys)
@@ -194,24 +193,15 @@ func (m *Merger) unite(inputs []Input) error {
 			local := rec.Column(k).(*array.List).ListValues().(*array.String)
 			remap := make([]uint32, local.Len()+1)
 			for c := range local.Len() {
-				v := local.Value(c)
-				at, ok := codes[k][v]
-				if !ok {
-					v = strings.Clone(v)
-					values[k] = append(values[k], v)
-					at = uint32(len(values[k]))
-					codes[k][v] = at
-				}
-				remap[c+1] = at
+				remap[c+1] = united[k].code(local.Value(c))
 			}
 			m.inputs[i].remap = append(m.inputs[i].remap, remap)
 		}
 		rec.Release()
 	}
 	for k := range keys {
-		codes[k] = nil
-		rank, sorted := ranks(values[k])
-		values[k] = sorted
+		rank, sorted := ranks(united[k])
+		m.values = append(m.values, sorted)
 		for _, in := range m.inputs {
 			remap := in.remap[k]
 			for c, at := range remap {
@@ -219,20 +209,21 @@ func (m *Merger) unite(inputs []Input) error {
 			}
 		}
 	}
-	m.values = values
 	return nil
 }
 
-// ranks returns the values sorted and, for code i+1 of each value, its code then; 0 stays 0.
-func ranks(values []string) (rank []uint32, sorted []string) {
+// ranks returns the values of in, to which nothing is added any more, sorted, and for code i+1 of each value its code
+// then; 0 stays 0.
+func ranks(in *interner) (rank []uint32, sorted []string) {
 	type keyed struct {
 		head uint64 // the first eight bytes, which mostly decide
 		at   uint32
 	}
-	order := make([]keyed, len(values))
-	for i, v := range values {
+	order, values := make([]keyed, in.len()), make([]string, in.len())
+	for i := range order {
+		values[i] = in.value(uint32(i) + 1)
 		var head [8]byte
-		copy(head[:], v)
+		copy(head[:], values[i])
 		order[i] = keyed{binary.BigEndian.Uint64(head[:]), uint32(i)}
 	}
 	slices.SortFunc(order, func(a, b keyed) int {

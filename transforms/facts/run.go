@@ -56,13 +56,13 @@ func (b *Builder) FinishDays(days calendar.Days) (map[calendar.Date]*Run, error)
 			p = NewBuilder(b.spec)
 			parts[d] = p
 			for k := range b.in {
-				remap[d] = append(remap[d], make([]uint32, len(b.in[k].values)+1))
+				remap[d] = append(remap[d], make([]uint32, b.in[k].len()+1))
 			}
 		}
 		p.tuple[0] = t[0]
 		for k, c := range t[1:] {
 			if c > 0 && remap[d][k][c] == 0 {
-				remap[d][k][c] = p.in[k].code(b.in[k].values[c-1])
+				remap[d][k][c] = p.in[k].code(b.in[k].value(c))
 			}
 			p.tuple[k+1] = remap[d][k][c]
 		}
@@ -150,7 +150,7 @@ func (b *Builder) layout() (order, moved []uint32, spans []span) {
 		if c == 0 {
 			return ""
 		}
-		return b.in[0].values[c-1]
+		return b.in[0].value(c)
 	}
 	slices.SortFunc(sorted, func(x, y int) int {
 		kx, ky := keys[x], keys[y]
@@ -200,7 +200,7 @@ func (b *Builder) encode(order []uint32, spans []span) (codes, values []byte, er
 	}
 	fields := make([]arrow.Field, 0, len(b.in)+1)
 	for k, in := range b.in {
-		fields = append(fields, arrow.Field{Name: b.spec.Keys[k], Type: indexType(len(in.values))})
+		fields = append(fields, arrow.Field{Name: b.spec.Keys[k], Type: indexType(in.len())})
 	}
 	fields = append(fields, arrow.Field{Name: "count", Type: arrow.PrimitiveTypes.Int64})
 	meta := arrow.NewMetadata([]string{spansKey}, []string{string(index)})
@@ -259,21 +259,31 @@ func (b *Builder) encodeValues() ([]byte, error) {
 		fields[k] = arrow.Field{Name: b.spec.Keys[k], Type: arrow.ListOf(arrow.BinaryTypes.String)}
 	}
 	schema := arrow.NewSchema(fields, nil)
-	rb := array.NewRecordBuilder(memory.NewGoAllocator(), schema)
-	defer rb.Release()
+	cols := make([]arrow.Array, len(b.in))
 	for k, in := range b.in {
-		list := rb.Field(k).(*array.ListBuilder)
-		list.Append(true)
-		values := list.ValueBuilder().(*array.StringBuilder)
-		values.Reserve(len(in.values))
-		values.ReserveData(in.bytes)
-		for _, v := range in.values {
-			values.Append(v)
+		ends := make([]int32, in.len()+1) // a Builder is far from 2 GiB
+		for i, end := range in.ends {
+			ends[i+1] = int32(end)
 		}
+		text := array.NewData(arrow.BinaryTypes.String, in.len(), []*memory.Buffer{
+			nil, offsets(ends), memory.NewBufferBytes(in.arena),
+		}, nil, 0, 0)
+		list := array.NewData(fields[k].Type, 1, []*memory.Buffer{nil, offsets([]int32{0, int32(in.len())})},
+			[]arrow.ArrayData{text}, 0, 0)
+		cols[k] = array.NewListData(list)
+		text.Release()
+		list.Release()
 	}
-	rec := rb.NewRecord()
+	rec := array.NewRecord(schema, cols, 1)
+	for _, c := range cols {
+		c.Release()
+	}
 	defer rec.Release()
 	return writeFile(schema, func(w *ipc.FileWriter) error { return w.Write(rec) })
+}
+
+func offsets(v []int32) *memory.Buffer {
+	return memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(v))
 }
 
 func writeFile(schema *arrow.Schema, write func(*ipc.FileWriter) error) ([]byte, error) {
