@@ -18,12 +18,13 @@ type OrderChecker struct {
 	columns []int
 	last    arrow.Record // one row: the last one checked
 	rows    int64
-	pairs   []int32 // rows not yet known to come after the row above them
+	pairs   []int32           // rows not yet known to come after the row above them
+	sorted  map[identity]bool // of the dictionaries met: whether codes are in the order of their values
 }
 
 // NewOrderChecker returns an OrderChecker for rows of t. Close lets go of what it retains.
 func NewOrderChecker(t *dictionary.Table) *OrderChecker {
-	o := &OrderChecker{table: t}
+	o := &OrderChecker{table: t, sorted: map[identity]bool{}}
 	for _, name := range t.SortOrder() {
 		o.columns = append(o.columns, t.Index(name))
 	}
@@ -85,13 +86,15 @@ func (o *OrderChecker) first(rec arrow.Record) error {
 func (o *OrderChecker) column(rec arrow.Record, c int) error {
 	col := rec.Column(c)
 	left := o.pairs[:0]
-	same := sameCodes(col)
+	codes := o.codes(col)
 	for _, i := range o.pairs {
-		if same != nil && same(int(i)) {
-			left = append(left, i)
-			continue
+		var order int
+		if codes != nil {
+			order = cmp.Compare(codes[i-1], codes[i])
+		} else {
+			order = compareValues(col, int(i)-1, col, int(i))
 		}
-		switch order := o.direct(c, compareValues(col, int(i)-1, col, int(i))); {
+		switch order = o.direct(c, order); {
 		case order == 0:
 			left = append(left, i)
 		case order > 0:
@@ -102,21 +105,50 @@ func (o *OrderChecker) column(rec arrow.Record, c int) error {
 	return nil
 }
 
-// sameCodes returns a cheap test whether a row surely has the value of the row above it, nil where there is none.
-func sameCodes(col arrow.Array) func(i int) bool {
+// codes returns numbers that compare as the values of col do, nil where there are none at hand.
+func (o *OrderChecker) codes(col arrow.Array) []int32 {
 	switch col := col.(type) {
 	case *array.Dictionary:
-		if idx, ok := col.Indices().(*array.Int32); ok && idx.NullN() == 0 {
-			codes := idx.Int32Values()
-			return func(i int) bool { return codes[i] == codes[i-1] }
+		idx, ok := col.Indices().(*array.Int32)
+		values, text := col.Dictionary().(*array.String)
+		if !ok || !text || values.NullN() > 0 || !o.ascending(values) {
+			return nil
 		}
+		if col.NullN() == 0 {
+			return idx.Int32Values()
+		}
+		codes := make([]int32, col.Len())
+		for i, v := range idx.Int32Values() {
+			if codes[i] = v; col.IsNull(i) {
+				codes[i] = -1
+			}
+		}
+		return codes
 	case *array.Date32:
 		if col.NullN() == 0 {
-			days := col.Date32Values()
-			return func(i int) bool { return days[i] == days[i-1] }
+			return arrow.Int32Traits.CastFromBytes(arrow.Date32Traits.CastToBytes(col.Date32Values()))
 		}
 	}
 	return nil
+}
+
+// maxSorted bounds how many dictionaries are remembered.
+const maxSorted = 64
+
+func (o *OrderChecker) ascending(values *array.String) bool {
+	id := identify(values)
+	known, ok := o.sorted[id]
+	if !ok {
+		known = true
+		for i := 1; i < values.Len() && known; i++ {
+			known = values.Value(i-1) < values.Value(i)
+		}
+		if len(o.sorted) >= maxSorted {
+			clear(o.sorted)
+		}
+		o.sorted[id] = known
+	}
+	return known
 }
 
 func (o *OrderChecker) direct(c, order int) int {
