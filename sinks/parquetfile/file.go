@@ -50,7 +50,8 @@ func open(r io.ReaderAt, size int64, t *dictionary.Table) (f *File, err error) {
 	}
 	length := int64(binary.LittleEndian.Uint32(tail[:]))
 	if string(tail[4:]) != magic || length > size-least {
-		return nil, fmt.Errorf("the last bytes are %q, expected the length of the footer and %s: the file is cut off or not a Parquet file", tail, magic)
+		return nil, fmt.Errorf("the last bytes are %q, expected the length of the footer and %s: "+
+			"the file is cut off or not a Parquet file", tail, magic)
 	}
 	file, err := parquet.OpenFile(r, size, parquet.SkipBloomFilters(true))
 	if err != nil {
@@ -139,13 +140,15 @@ func (f *File) checkRowGroups() error {
 	}
 	groups := f.meta.RowGroups
 	if n := len(groups) * columns; len(f.file.OffsetIndexes()) != n || len(f.file.ColumnIndexes()) != n {
-		return fmt.Errorf("page indexes of %d and %d columns, expected %d", len(f.file.ColumnIndexes()), len(f.file.OffsetIndexes()), n)
+		return fmt.Errorf("page indexes of %d and %d columns, expected %d",
+			len(f.file.ColumnIndexes()), len(f.file.OffsetIndexes()), n)
 	}
 	rows, at := int64(0), int64(len(magic))
 	for g := range groups {
 		rows += groups[g].NumRows
 		if groups[g].NumRows <= 0 || len(groups[g].Columns) != columns {
-			return fmt.Errorf("row group %d has %d rows and %d columns, expected rows and %d columns", g, groups[g].NumRows, len(groups[g].Columns), columns)
+			return fmt.Errorf("row group %d has %d rows and %d columns, expected rows and %d columns",
+				g, groups[g].NumRows, len(groups[g].Columns), columns)
 		}
 		for i, field := range f.table.Fields {
 			var err error
@@ -184,7 +187,8 @@ func (f *File) checkChunk(g, i int, at int64) (int64, error) {
 			return 0, fmt.Errorf("page %d begins with row %d of %d", p, first, rows)
 		}
 		if pages[p].Offset != offset || pages[p].CompressedPageSize <= 0 {
-			return 0, fmt.Errorf("page %d has %d bytes from byte %d on, expected from %d on", p, pages[p].CompressedPageSize, pages[p].Offset, offset)
+			return 0, fmt.Errorf("page %d has %d bytes from byte %d on, expected from %d on",
+				p, pages[p].CompressedPageSize, pages[p].Offset, offset)
 		}
 		next = pages[p].FirstRowIndex + 1
 		offset += int64(pages[p].CompressedPageSize)

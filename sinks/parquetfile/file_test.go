@@ -21,7 +21,7 @@ func TestReadBack(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 		defer mem.AssertSize(t, 0)
-		r := drawRows(rt, kinds, rapid.SampledFrom([]int{0, 20, 500, 30_000}).Draw(rt, "most"))
+		r := drawRows(rt, kinds, rapid.SampledFrom([]int{0, 20, 20, 100, 500, 500, 3000, 25_000}).Draw(rt, "most"))
 		metadata := map[string]string{"run_id": "r1"}
 		file, wrote := r.file(rt, mem, drawCut(rt, "cut"), Options{
 			Metadata: metadata, RowGroupRows: rapid.SampledFrom([]int{0, 7 + r.n/20, 21_000}).Draw(rt, "row group"),
@@ -86,7 +86,7 @@ func goValues(a arrow.Array) []any {
 // A copied row group is what writing its rows would have made, with and without a constant column replaced.
 func TestCopyRowGroup(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		r := drawRows(rt, kinds, rapid.SampledFrom([]int{20, 500, 30_000}).Draw(rt, "most"))
+		r := drawRows(rt, kinds, rapid.SampledFrom([]int{20, 20, 100, 500, 500, 3000, 25_000}).Draw(rt, "most"))
 		o := Options{RowGroupRows: 5 + r.n/3, Metadata: map[string]string{"snapshot_date": "2026-11-20"}}
 		yesterday, _ := r.file(rt, memory.DefaultAllocator, drawCut(rt, "yesterday"), o)
 		f, err := Open(bytes.NewReader(yesterday), int64(len(yesterday)), kinds)

@@ -82,7 +82,7 @@ func (d *localDict) append(value []byte) (uint32, error) {
 	return uint32(len(d.starts) - 2), nil
 }
 
-// outlined is a value in short: what finding the bounds of a page needs of it, close together.
+// outlined is what finding the bounds of a page needs of it, close together.
 type outlined struct {
 	key  uint64 // eight bytes that order the value against the others: those behind what all values begin with
 	size int32  // bytes

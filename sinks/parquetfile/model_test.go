@@ -38,7 +38,11 @@ var kinds = &dictionary.Table{
 
 // drawRows draws rows of table with columns of very different character: constant, few values, all different, runs.
 func drawRows(t *rapid.T, table *dictionary.Table, most int) *rows {
-	r := &rows{table: table, n: rapid.IntRange(0, most).Draw(t, "rows")}
+	least := 0
+	if most > pageRows { // small numbers are drawn most: insist on several pages
+		least = pageRows + 1
+	}
+	r := &rows{table: table, n: rapid.IntRange(least, most).Draw(t, "rows")}
 	for _, f := range table.Fields {
 		values := drawValues(t, f, r.n)
 		r.columns = append(r.columns, values)

@@ -15,7 +15,7 @@ import (
 // What footers and page indexes say of row groups and pages is what their rows hold.
 func TestStatistics(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		r := drawRows(rt, kinds, rapid.SampledFrom([]int{20, 500, 50_000}).Draw(rt, "most"))
+		r := drawRows(rt, kinds, rapid.SampledFrom([]int{20, 20, 100, 500, 500, 3000, 45_000}).Draw(rt, "most"))
 		file, _ := r.file(rt, memory.DefaultAllocator, drawCut(rt, "cut"), Options{RowGroupRows: rapid.SampledFrom([]int{0, 7 + r.n/9, 41_000}).Draw(rt, "row group")})
 		f, err := Open(bytes.NewReader(file), int64(len(file)), kinds)
 		if err != nil {

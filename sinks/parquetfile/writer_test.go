@@ -16,7 +16,7 @@ func TestSameRowsSameBytes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		mem := memory.NewCheckedAllocator(memory.DefaultAllocator)
 		defer mem.AssertSize(t, 0)
-		r := drawRows(rt, kinds, rapid.SampledFrom([]int{20, 500, 3000, 3000, 30_000}).Draw(rt, "most"))
+		r := drawRows(rt, kinds, rapid.SampledFrom([]int{20, 20, 100, 500, 500, 3000, 3000, 25_000}).Draw(rt, "most"))
 		o := Options{
 			Metadata:     map[string]string{"run_id": "r1", "zone": "UTC"},
 			RowGroupRows: rapid.SampledFrom([]int{0, 7 + r.n/20, 1000 + r.n/20, 25_000}).Draw(rt, "row group"),
