@@ -116,7 +116,7 @@ func (c *Company) fill(ctx context.Context, tx *sql.Tx, arrived []delivery[login
 
 // inserter adds rows to tables, each table's together. The first error stays.
 type inserter struct {
-	ctx   context.Context // of the one call that made it
+	ctx   context.Context //nolint:containedctx // of the one call that made it, and lives no longer than that
 	tx    *sql.Tx
 	table string
 	stmt  *sql.Stmt

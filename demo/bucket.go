@@ -207,8 +207,11 @@ func (c *Company) writeCanvases() error {
 	if err != nil {
 		return fmt.Errorf("compress the canvases: %w", err)
 	}
-	defer z.Close()
-	return c.writeObject("reference/canvases.jsonl.zst", z.EncodeAll(text.Bytes(), nil))
+	packed := z.EncodeAll(text.Bytes(), nil)
+	if err := z.Close(); err != nil {
+		return fmt.Errorf("compress the canvases: %w", err)
+	}
+	return c.writeObject("reference/canvases.jsonl.zst", packed)
 }
 
 func (c *Company) writeGrids() error {

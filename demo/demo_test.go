@@ -308,7 +308,7 @@ func refuses(t *testing.T, made *Company) {
 	cancel()
 	for _, test := range []struct {
 		name string
-		ctx  context.Context
+		ctx  context.Context //nolint:containedctx // a column of the table
 		o    Options
 		want string
 	}{

@@ -66,7 +66,7 @@ func (e *eventSet) readAll(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e.runs = append(kept, e.built...)
+	e.runs = slices.Concat(kept, e.built)
 	slices.SortFunc(e.runs, order)
 	if e.cfg.IsQuery() && e.cfg.Uses("changed_since") {
 		// A later delivery of a changed row stands.

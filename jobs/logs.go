@@ -6,6 +6,7 @@ import (
 	"iter"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/sinks/lake"
@@ -104,21 +105,14 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 	order := parquetfile.NewOrderChecker(def)
 	defer order.Close()
 	var disorder error
-	for rec, err := range records {
-		if err != nil {
-			return fmt.Errorf("make %s: %w", def.Name, err)
-		}
+	err = ahead(ctx, records, func(rec arrow.Record) error {
 		if disorder == nil {
 			disorder = order.Check(rec)
 		}
-		err := w.Write(rec)
-		rec.Release()
-		if err != nil {
-			return fmt.Errorf("write %s: %w", def.Name, err)
-		}
-		if err := ctx.Err(); err != nil {
-			return fmt.Errorf("write %s: %w", def.Name, err)
-		}
+		return w.Write(rec)
+	})
+	if err != nil {
+		return fmt.Errorf("write %s: %w", def.Name, err)
 	}
 	sum, err := w.Close()
 	if err != nil {
@@ -162,4 +156,44 @@ func (r *nightRun) metadata(def *dictionary.Table) map[string]string {
 		m["usagereport.window_from"] = calendar.Windows(r.date).Year.From.String()
 	}
 	return m
+}
+
+// ahead hands every record to use, and releases it, while the next ones are made beside it.
+func ahead(ctx context.Context, records iter.Seq2[arrow.Record, error], use func(arrow.Record) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	made := make(chan arrow.Record, 4)
+	g.Go(func() (err error) {
+		defer close(made)
+		defer recovered(&err)
+		for rec, err := range records {
+			if err != nil {
+				return err
+			}
+			select {
+			case made <- rec:
+			case <-ctx.Done():
+				rec.Release()
+				return ctx.Err()
+			}
+		}
+		return nil
+	})
+	g.Go(func() (err error) {
+		defer recovered(&err)
+		// What was made and is not wanted any more is let go of, whatever ended the loop.
+		defer func() {
+			for rec := range made {
+				rec.Release()
+			}
+		}()
+		for rec := range made {
+			err := use(rec)
+			rec.Release()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return g.Wait()
 }

@@ -65,8 +65,6 @@ type run struct {
 	parts *io.SectionReader // all four, in scratch, once there
 }
 
-func (r *run) key() string { return fmt.Sprintf("%s#%d", r.Delivery, r.Part) }
-
 // order sorts runs by delivery and part.
 func order(a, b *run) int {
 	if c := strings.Compare(a.Delivery, b.Delivery); c != 0 {

@@ -60,12 +60,12 @@ func unknownIn(f dictionary.Field, col arrow.Array) map[string]int64 {
 			return nil
 		}
 		odd := make([]bool, values.Len())
-		any := false
+		some := false
 		for i := range odd {
 			odd[i] = values.IsValid(i) && !known(values.Value(i))
-			any = any || odd[i]
+			some = some || odd[i]
 		}
-		for i := 0; any && i < col.Len(); i++ {
+		for i := 0; some && i < col.Len(); i++ {
 			if col.IsValid(i) && odd[col.GetValueIndex(i)] {
 				add(values.Value(col.GetValueIndex(i)))
 			}

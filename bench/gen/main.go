@@ -189,7 +189,8 @@ func (w *world) database(ctx context.Context) (err error) {
 	}
 	exec(`CREATE TABLE workspaces (workspace_id TEXT, workspace_name TEXT, plan TEXT)`)
 	exec(`CREATE TABLE members (workspace_id TEXT, user_id TEXT, user_name TEXT, user_email TEXT, user_role TEXT, user_active BOOLEAN, created_at TEXT)`)
-	exec(`CREATE TABLE agents (workspace_id TEXT, agent_id TEXT, agent_name TEXT, created_at TEXT, agent_type TEXT, agent_active BOOLEAN, studio_agent BOOLEAN, agent_visibility TEXT)`)
+	exec(`CREATE TABLE agents (workspace_id TEXT, agent_id TEXT, agent_name TEXT, created_at TEXT, agent_type TEXT,
+		agent_active BOOLEAN, studio_agent BOOLEAN, agent_visibility TEXT)`)
 	exec(`CREATE TABLE canvases (workspace_id TEXT, canvas_id TEXT, canvas_name TEXT)`)
 	exec(`CREATE TABLE grids (workspace_id TEXT, grid_id TEXT, grid_name TEXT)`)
 	exec(`CREATE TABLE logins (workspace_id TEXT, user_id TEXT, logged_in_at TEXT, event_id TEXT)`)

@@ -94,7 +94,8 @@ func nextSteps(w io.Writer, dir string, company *demo.Company) {
   usagereport verify --config %[1]s        read it all again, against the manifest
   usagereport runs   --config %[1]s        the two nights
   usagereport check  --config %[1]s        reach every source
-  duckdb -c "SELECT generation_feature, sum(content_generations) FROM '%[2]s/logs/generation_log/*/*.parquet' WHERE snapshot_date = '%[3]s' GROUP BY 1 ORDER BY 2 DESC"
+  duckdb -c "SELECT generation_feature, sum(content_generations) FROM '%[2]s/logs/generation_log/*/*.parquet'
+             WHERE snapshot_date = '%[3]s' GROUP BY 1 ORDER BY 2 DESC"
   less %[1]s                               the config, with comments
 (without an installed program: go run ./cmd/usagereport instead of usagereport)
 `, company.Config(), lake, company.Night())

@@ -105,7 +105,13 @@ func newLogger() *slog.Logger {
 
 func interactive() bool { return term.IsTerminal(int(os.Stderr.Fd())) }
 
+// buildVersion is set by the linker in builds that are to be given away.
+var buildVersion string
+
 func version() string {
+	if buildVersion != "" {
+		return buildVersion
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
 		return "devel"

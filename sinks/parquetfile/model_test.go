@@ -215,7 +215,7 @@ func byCode(mem memory.Allocator, values []any, dict *array.String, index arrow.
 	b := array.NewBuilder(mem, index)
 	defer b.Release()
 	for i, v := range values {
-		code := 0
+		var code int
 		switch {
 		case v != nil:
 			all := codes[v.(string)]

@@ -142,7 +142,9 @@ func (b *bucket) ListPaged(ctx context.Context, opts *driver.ListOptions) (page 
 	return page, nil
 }
 
-func (b *bucket) NewRangeReader(ctx context.Context, key string, offset, length int64, opts *driver.ReaderOptions) (r driver.Reader, err error) {
+func (b *bucket) NewRangeReader(
+	ctx context.Context, key string, offset, length int64, opts *driver.ReaderOptions,
+) (r driver.Reader, err error) {
 	err = b.do(Read, key, func() error {
 		br, err := b.b.NewRangeReader(ctx, key, offset, length, &blob.ReaderOptions{BeforeRead: opts.BeforeRead})
 		if err != nil {
@@ -236,7 +238,7 @@ func (w *writer) Close() error {
 	if !closed {
 		w.cancel()
 		w.pipe.CloseWithError(context.Canceled)
-		<-w.result
+		<-w.result // the cancellation
 	}
 	return err
 }

@@ -73,7 +73,7 @@ func OpenIDs(hashes io.ReaderAt, pos func() (io.ReaderAt, int64, error)) (*IDs, 
 	return r, nil
 }
 
-// Run returns an IDs over a run in memory.
+// OpenIDs returns the ids of a run in memory.
 func (r *Run) OpenIDs() (*IDs, error) {
 	return OpenIDs(bytes.NewReader(r.IDs), func() (io.ReaderAt, int64, error) {
 		return bytes.NewReader(r.Pos), int64(len(r.Pos)), nil

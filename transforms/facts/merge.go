@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -246,9 +247,8 @@ func readValues(file ipc.ReadAtSeeker, keys int) (arrow.Record, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer r.Close()
 	rec, err := r.RecordAt(0)
-	if err != nil {
+	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, err
 	}
 	if int(rec.NumCols()) != keys || rec.NumRows() != 1 {

@@ -196,7 +196,8 @@ func (s *scanner) split(line []byte) {
 		fields = append(fields, field{start: start, end: start + i})
 		start += i + 1
 	}
-	s.fields = append(fields, field{start: start, end: len(line)})
+	fields = append(fields, field{start: start, end: len(line)})
+	s.fields = fields
 }
 
 // splitQuoted finds the fields of a row with quotes, which may go on over several lines.

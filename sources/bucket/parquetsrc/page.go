@@ -174,7 +174,7 @@ func checkOffsets(offsets []uint32, size int) error {
 func (f *field) toText(raw []byte, offsets []uint32, n int) values {
 	v := values{n: n, offsets: make([]uint32, n+1), data: make([]byte, 0, 36*n)}
 	for i := range n {
-		value := raw
+		var value []byte
 		if f.width > 0 {
 			value = raw[i*f.width:][:f.width]
 		} else {

@@ -89,7 +89,7 @@ func skipElement(elements []format.SchemaElement, i, depth int) (end, leaves int
 
 // resolve finds the Arrow type of a leaf, or why there is none.
 func (f *field) resolve(e *format.SchemaElement) {
-	physical := format.Type(e.Type.V)
+	physical := e.Type.V
 	switch physical {
 	case format.Boolean:
 		f.typ, f.shape = arrow.FixedWidthTypes.Boolean, shapeBits
