@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"bytes"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -18,15 +19,18 @@ import (
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
+// scenarios is how many random scenarios there are: more of them find rarer things.
+var scenarios = flag.Uint64("scenarios", 30, "random scenarios of TestIncrementalEqualsFull")
+
 // TestIncrementalEqualsFull lets random things happen to the sources over some nights and compares what the last of them
 // published with what a run that reads everything again publishes: the same bytes (contract §8). A failing scenario
 // runs alone with -run TestIncrementalEqualsFull/seed=N.
 func TestIncrementalEqualsFull(t *testing.T) {
-	scenarios := uint64(30)
+	n := *scenarios
 	if testing.Short() {
-		scenarios = 6
+		n = min(n, 6)
 	}
-	for seed := range scenarios {
+	for seed := range n {
 		t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) { scenario(t, seed) })
 	}
 }

@@ -1,7 +1,9 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/usagereport/usagereport/transforms/calendar"
 	"github.com/usagereport/usagereport/transforms/facts"
@@ -41,6 +43,9 @@ func (r *nightRun) history(ctx context.Context) (*usage.Activity, error) {
 		if len(old) == 0 {
 			continue
 		}
+		if err := fold.set.stillHeld(ctx, old); err != nil {
+			return nil, err
+		}
 		m, err := fold.set.merger(ctx, old)
 		if err != nil {
 			return nil, err
@@ -62,4 +67,31 @@ func (r *nightRun) history(ctx context.Context) (*usage.Activity, error) {
 		r.state.History = name
 	}
 	return seen, nil
+}
+
+// stillHeld has the runs that are gone give up the events that the others hold, and each event but once: an event that
+// was changed, or came again in another delivery, has not been dropped.
+func (e *eventSet) stillHeld(ctx context.Context, gone []*run) error {
+	runs := slices.Concat(e.runs, gone)
+	ids, isGone := make([]*facts.IDs, len(runs)), make([]bool, len(runs))
+	for i, r := range runs {
+		var err error
+		if ids[i], err = e.blobs.ids(ctx, r); err != nil {
+			return err
+		}
+		isGone[i] = i >= len(e.runs)
+	}
+	found, err := facts.Shared(ids, isGone)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(found, func(a, b facts.Occurrence) int {
+		return cmp.Or(cmp.Compare(a.Hash, b.Hash), cmp.Compare(a.Run, b.Run))
+	})
+	for i := 1; i < len(found); i++ {
+		if o := found[i]; o.Hash == found[i-1].Hash && isGone[o.Run] {
+			e.adjust[runs[o.Run]] = append(e.adjust[runs[o.Run]], facts.Adjust{Pos: o.Pos, N: o.N})
+		}
+	}
+	return nil
 }

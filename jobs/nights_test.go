@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/sinks/sinktest"
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
@@ -153,6 +154,37 @@ func TestDatesOutliveEvents(t *testing.T) {
 	}
 }
 
+// An event that was corrected has not been dropped: the day it was wrongly on is forgotten, however old.
+func TestCorrectedEventIsNotDropped(t *testing.T) {
+	for _, m := range []mode{arrival, arrivalDay, dated, undated} {
+		for _, full := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, full=%t", m, full), func(t *testing.T) {
+				w, b := newWorld(t, "UTC"), newBucket(t)
+				w.logins.mode = m
+				if m == undated {
+					w.bindings["logins"] = `{ source: events, path: "logins/**.csv" }`
+				}
+				hold := func(at, arrived string) {
+					rows := []event{login("e1", "u1", at, arrived), login("e2", "u2", "2025-01-01T00:00:00Z", "2025-01-01T00:00:00Z")}
+					w.logins.rows, w.logins.files = rows, map[string][]event{"2026-11-01/a.csv": rows}
+					w.logins.version["2026-11-01/a.csv"]++
+				}
+				hold("2023-11-19T10:00:00Z", "2025-01-01T00:00:00Z")
+				run(t, w, b, firstNight, jobs.Request{})
+				hold("2026-11-19T10:00:00Z", "2026-11-20T10:00:00Z")
+				run(t, w, b, secondNight, jobs.Request{Full: full})
+				logs := logsOf(t, b, "2026-11-21")
+				if d := userDates(t, logs, "u1"); d != "2026-11-19 2026-11-19 ∅ ∅" {
+					t.Errorf("u1: %s", d)
+				}
+				if d := userDates(t, logs, "u2"); d != "2025-01-01 2025-01-01 ∅ ∅" {
+					t.Errorf("u2: %s", d)
+				}
+			})
+		}
+	}
+}
+
 // The rolling year ends with the day before the run date, at midnight in the reporting zone, to the microsecond.
 func TestWindowEdges(t *testing.T) {
 	w, b := newWorld(t, "Pacific/Kiritimati"), newBucket(t)
@@ -186,5 +218,38 @@ func TestWindowEdges(t *testing.T) {
 		if d := userDates(t, logs, user); d != strings.Join([]string{want, want, want, want}, " ") {
 			t.Errorf("%s: %s, want %s", user, d, want)
 		}
+	}
+}
+
+// TestManyNights goes on until what the state keeps has been put together anew, more than once.
+func TestManyNights(t *testing.T) {
+	w, b := newWorld(t, "America/New_York"), newBucket(t)
+	w.logins.mode, w.gens.mode = arrival, dated
+	at := firstNight
+	for i := range 40 {
+		day := at.Add(-12 * time.Hour)
+		w.logins.rows = append(w.logins.rows, login(fmt.Sprint("l", i), fmt.Sprint("u", i%3+1), stamp(day), stamp(day)),
+			login(fmt.Sprint("l", i/2), fmt.Sprint("u", i/2%3+1), stamp(firstNight.AddDate(0, 0, i/2).Add(-12*time.Hour)), stamp(day)))
+		w.gens.files[day.Format(time.DateOnly)+"/a.csv"] = []event{generation(fmt.Sprint("g", i), fmt.Sprint("u", i%2+1), stamp(day)),
+			generation(fmt.Sprint("g", i/3), fmt.Sprint("u", i/3%2+1), stamp(firstNight.AddDate(0, 0, i/3).Add(-12*time.Hour)))}
+		run(t, w, b, at, jobs.Request{})
+		at = at.AddDate(0, 0, 1)
+	}
+	at = at.AddDate(0, 0, -1)
+	date := at.In(w.zone).Format(time.DateOnly)
+	published := logsOf(t, b, date)
+	fresh := newBucket(t)
+	run(t, w, fresh, at, jobs.Request{})
+	report(t, "a fresh lake", published, logsOf(t, fresh, date))
+	run(t, w, b, at, jobs.Request{Full: true})
+	report(t, "full", published, logsOf(t, b, date))
+	objects := 0
+	for key := range sinktest.Dump(t, b, "state/") {
+		if strings.HasPrefix(key, "packs/") {
+			objects++
+		}
+	}
+	if objects != 1 {
+		t.Errorf("a full run left %d packs, want 1", objects)
 	}
 }

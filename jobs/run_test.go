@@ -2,7 +2,6 @@ package jobs_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -121,10 +120,3 @@ func (h hearing) Stage(name string) { h(name, 0) }
 func (h hearing) Rows(n int64)      { h("", n) }
 
 var _ jobs.Progress = hearing(nil)
-
-// cancelling returns a context that h cancels once it has heard of a stage and then of rows.
-func cancelling(t *testing.T) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(t.Context())
-	t.Cleanup(cancel)
-	return ctx, cancel
-}

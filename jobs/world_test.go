@@ -5,6 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -71,11 +72,16 @@ func (s *stream) config() string {
 type world struct {
 	dir          string
 	zone         *time.Location
-	settings     string           // further lines of the config
-	logins, gens *stream          //
+	settings     string // further lines of the config
+	logins, gens *stream
 	tables       map[string]table // of the current state
 	order        *rand.Rand       // not nil: rows are written in its order
-	night        int
+
+	sources  string             // further lines of sources
+	bindings map[string]string  // of datasets, in place of their own
+	extra    map[string][]event // further rows of tables, whatever their key
+	raw      map[string][]byte  // further files of the events folder
+	database []byte             // not nil: what stands where the database should
 }
 
 // table is a current-state dataset: rows by key.
@@ -103,7 +109,9 @@ func newWorld(t *testing.T, zone string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{dir: t.TempDir(), zone: loc, tables: map[string]table{}}
+	w := &world{
+		dir: t.TempDir(), zone: loc, tables: map[string]table{}, bindings: map[string]string{}, extra: map[string][]event{}, raw: map[string][]byte{},
+	}
 	w.logins, w.gens = newStreams()
 	for name, columns := range map[string]string{
 		"workspaces": "workspace_id workspace_name plan",
@@ -166,11 +174,18 @@ func (w *world) configFile() string { return filepath.Join(w.dir, "usagereport.y
 func (w *world) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "timezone: %s\nlake: { bucket: \"mem://\" }\n%ssources:\n  app: { url: \"sqlite:app.db\" }\n"+
-		"  events: { url: \"file:events?create_dir=true\" }\ndatasets:\n", w.zone, w.settings)
+		"  events: { url: \"file:events?create_dir=true\" }\n%sdatasets:\n", w.zone, w.settings, w.sources)
+	lines := map[string]string{w.logins.name: w.logins.config(), w.gens.name: w.gens.config()}
 	for name, t := range w.tables {
-		fmt.Fprintf(&b, "  %s: { source: app, query: \"SELECT %s FROM %s\" }\n", name, strings.Join(t.columns, ", "), name)
+		lines[name] = fmt.Sprintf("  %s: { source: app, query: \"SELECT %s FROM %s\" }\n", name, strings.Join(t.columns, ", "), name)
 	}
-	return b.String() + w.logins.config() + w.gens.config()
+	for name, binding := range w.bindings {
+		lines[name] = fmt.Sprintf("  %s: %s\n", name, binding)
+	}
+	for _, name := range slices.Sorted(maps.Keys(lines)) {
+		b.WriteString(lines[name])
+	}
+	return b.String()
 }
 
 // write brings the files, the database and the config up to date.
@@ -185,6 +200,15 @@ func (w *world) write(t *testing.T) {
 	for _, s := range []*stream{w.logins, w.gens} {
 		w.writeFiles(t, s)
 	}
+	for name, data := range w.raw {
+		path := filepath.Join(w.events(), filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	w.writeDatabase(t)
 }
 
@@ -193,6 +217,12 @@ func (w *world) writeDatabase(t *testing.T) {
 	path := filepath.Join(w.dir, "app.db")
 	if err := os.RemoveAll(path); err != nil {
 		t.Fatal(err)
+	}
+	if w.database != nil {
+		if err := os.WriteFile(path, w.database, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
 	}
 	db, err := sql.Open("sqlite", path+"?_pragma=synchronous(0)")
 	if err != nil {
@@ -228,6 +258,7 @@ func (w *world) writeDatabase(t *testing.T) {
 		for _, k := range w.keys(name) {
 			rows = append(rows, tab.rows[k])
 		}
+		rows = append(rows, w.extra[name]...)
 		insert(name, tab.columns, rows)
 	}
 	for _, s := range []*stream{w.logins, w.gens} {
