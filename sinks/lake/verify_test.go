@@ -27,7 +27,7 @@ func TestVerifyFindsEverything(t *testing.T) {
 		write(LogDir("other_log", day2)+"deep/er.parquet", "stray")
 		write(ReportKey(day2, "stray.zip"), "stray")
 		write(LatestReportKey("Usage Reports.zip"), "damaged")
-		write(ManifestKey(day3), strings.Replace(string(encoded(t)), string(day2), string(day3), -1))
+		write(ManifestKey(day3), strings.ReplaceAll(string(encoded(t)), string(day2), string(day3)))
 
 		report, err := l.Verify(ctx, day2)
 		if !errors.Is(err, ErrCorrupt) {
