@@ -146,7 +146,7 @@ const (
 
 // pgDate converts days; ok is false for infinity and what Arrow cannot hold.
 func pgDate(v int32) (days int32, ok bool) {
-	if v == math.MaxInt32 || v == math.MinInt32 || v > math.MaxInt32-pgEpochDays {
+	if v == math.MinInt32 || v > math.MaxInt32-pgEpochDays { // the least and the greatest are the infinities
 		return 0, false
 	}
 	return v + pgEpochDays, true
@@ -154,7 +154,7 @@ func pgDate(v int32) (days int32, ok bool) {
 
 // pgTimestamp converts microseconds; ok is false for infinity and what Arrow cannot hold.
 func pgTimestamp(v int64) (micros int64, ok bool) {
-	if v == math.MaxInt64 || v == math.MinInt64 || v > math.MaxInt64-pgEpochMicros {
+	if v == math.MinInt64 || v > math.MaxInt64-pgEpochMicros { // the least and the greatest are the infinities
 		return 0, false
 	}
 	return v + pgEpochMicros, true
