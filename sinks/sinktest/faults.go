@@ -205,16 +205,17 @@ type writer struct {
 	cancel context.CancelFunc
 	key    string
 	pipe   *io.PipeWriter
-	result chan error
+	done   chan struct{} // closed when Upload has returned
+	err    error         // what it returned
 }
 
 func newWriter(ctx context.Context, b *bucket, cancel context.CancelFunc, key string, opts *blob.WriterOptions) *writer {
 	r, pipe := io.Pipe()
-	w := &writer{b: b, cancel: cancel, key: key, pipe: pipe, result: make(chan error, 1)}
+	w := &writer{b: b, cancel: cancel, key: key, pipe: pipe, done: make(chan struct{})}
 	go func() {
-		err := b.b.Upload(ctx, key, r, opts)
-		r.CloseWithError(errors.Join(err, io.ErrClosedPipe))
-		w.result <- err
+		defer close(w.done)
+		w.err = b.b.Upload(ctx, key, r, opts)
+		r.CloseWithError(errors.Join(w.err, io.ErrClosedPipe))
 	}()
 	return w
 }
@@ -233,7 +234,8 @@ func (w *writer) Close() error {
 		closed = true
 		defer w.cancel()
 		_ = w.pipe.Close() // never fails
-		return <-w.result
+		<-w.done
+		return w.err
 	})
 	if !closed {
 		w.cancel()
