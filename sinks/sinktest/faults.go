@@ -240,7 +240,7 @@ func (w *writer) Close() error {
 	if !closed {
 		w.cancel()
 		w.pipe.CloseWithError(context.Canceled)
-		<-w.result // the cancellation
+		<-w.done
 	}
 	return err
 }
