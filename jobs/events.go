@@ -32,6 +32,8 @@ type eventSet struct {
 	before *events // what the night before left; nil when there is nothing to go by
 	after  *events
 
+	builders sync.Pool // of *facts.Builder, empty: their memory serves the next delivery
+
 	mu     sync.Mutex
 	built  []*run // tonight
 	runs   []*run // all, in the order in which they hold events that several have
@@ -211,11 +213,18 @@ type build struct {
 }
 
 func (e *eventSet) newBuild(delivery, fingerprint string) *build {
-	b := &build{set: e, delivery: delivery, fingerprint: fingerprint, builder: facts.NewBuilder(e.spec), byDay: map[calendar.Date]int{}}
+	b := &build{set: e, delivery: delivery, fingerprint: fingerprint, builder: e.takeBuilder(), byDay: map[calendar.Date]int{}}
 	if e.prepare != nil {
 		b.prepare = e.prepare()
 	}
 	return b
+}
+
+func (e *eventSet) takeBuilder() *facts.Builder {
+	if b, ok := e.builders.Get().(*facts.Builder); ok {
+		return b
+	}
+	return facts.NewBuilder(e.spec)
 }
 
 func (b *build) add(rec arrow.Record) error {
@@ -242,7 +251,12 @@ func (b *build) add(rec arrow.Record) error {
 }
 
 // finish stores what is left. A delivery without rows is a run without facts, so that it is known tomorrow.
-func (b *build) finish() error { return b.flush() }
+func (b *build) finish() error {
+	err := b.flush()
+	b.set.builders.Put(b.builder)
+	b.builder = nil
+	return err
+}
 
 func (b *build) flush() error {
 	b.set.duplicate.Add(b.builder.Stats().Duplicates)
@@ -309,11 +323,14 @@ func (e *eventSet) resolve(ctx context.Context) error {
 	index, fresh := map[*run]int{}, make([]bool, len(e.runs))
 	for i, r := range e.runs {
 		index[r] = i
-		fresh[i] = r.fresh
 	}
 	all, err := e.stillShared(ctx, index)
-	if err != nil {
+	lost := e.full && useless(err)
+	if err != nil && !lost {
 		return err
+	}
+	for i, r := range e.runs {
+		fresh[i] = r.fresh || lost
 	}
 	if len(e.built) > 0 {
 		ids := make([]*facts.IDs, len(e.runs))
@@ -371,13 +388,13 @@ func (e *eventSet) stillShared(ctx context.Context, index map[*run]int) ([]facts
 	if e.before.Shared == "" {
 		return nil, nil
 	}
-	data, err := e.blobs.state.Get(ctx, e.before.Shared)
+	data, err := e.blobs.getNamed(ctx, e.before.Shared)
 	if err != nil {
-		return nil, fmt.Errorf("read the state: %w; run with --full to build it anew", err)
+		return nil, err
 	}
 	old, err := decodeShared(data, len(e.before.Runs))
 	if err != nil {
-		return nil, fmt.Errorf("read the state: %s: %w", e.before.Shared, err)
+		return nil, damaged(e.before.Shared, err)
 	}
 	var still []facts.Occurrence
 	for _, o := range old {

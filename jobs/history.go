@@ -18,15 +18,11 @@ import (
 // Older days are what sources clean up: there the dates are kept (contract §2).
 func (r *nightRun) history(ctx context.Context) (*usage.Activity, error) {
 	seen := usage.NewActivity()
-	if name := r.state.History; name != "" {
-		rec, err := r.blobs.record(ctx, r.night.Mem, name)
-		if err != nil {
+	if err := r.loadHistory(ctx, seen); err != nil {
+		if err := r.forgive(err); err != nil {
 			return nil, err
 		}
-		defer rec.Release()
-		if err := seen.Load(rec); err != nil {
-			return nil, err
-		}
+		r.state.History = ""
 	}
 	before := calendar.Windows(r.date).Year.From
 	changed := false
@@ -43,16 +39,7 @@ func (r *nightRun) history(ctx context.Context) (*usage.Activity, error) {
 		if len(old) == 0 {
 			continue
 		}
-		if err := fold.set.stillHeld(ctx, old); err != nil {
-			return nil, err
-		}
-		m, err := fold.set.merger(ctx, old)
-		if err != nil {
-			return nil, err
-		}
-		err = fold.into(m, before)
-		m.Close()
-		if err != nil {
+		if err := r.forgive(fold.set.fold(ctx, old, before, fold.into)); err != nil {
 			return nil, err
 		}
 		changed = true
@@ -67,6 +54,35 @@ func (r *nightRun) history(ctx context.Context) (*usage.Activity, error) {
 		r.state.History = name
 	}
 	return seen, nil
+}
+
+func (r *nightRun) loadHistory(ctx context.Context, into *usage.Activity) error {
+	name := r.state.History
+	if name == "" {
+		return nil
+	}
+	rec, err := r.blobs.record(ctx, r.night.Mem, name)
+	if err != nil {
+		return err
+	}
+	defer rec.Release()
+	if err := into.Load(rec); err != nil {
+		return damaged(name, err)
+	}
+	return nil
+}
+
+// fold notes the days before a day of the events of runs that are gone, as far as no other run holds them.
+func (e *eventSet) fold(ctx context.Context, gone []*run, before calendar.Date, into func(*facts.Merger, calendar.Date) error) error {
+	if err := e.stillHeld(ctx, gone); err != nil {
+		return err
+	}
+	m, err := e.merger(ctx, gone)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	return into(m, before)
 }
 
 // stillHeld has the runs that are gone give up the events that the others hold, and each event but once: an event that

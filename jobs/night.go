@@ -141,7 +141,8 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 func (r *nightRun) read(ctx context.Context, temp *scratch) (err error) {
 	n := r.night
 	var note string
-	if r.state, note, err = loadState(ctx, n.Lake, r.zone.String()); err != nil {
+	r.state, note, err = loadState(ctx, n.Lake, r.zone.String())
+	if err := r.forgive(err); err != nil {
 		return err
 	}
 	if note != "" {
@@ -170,6 +171,17 @@ func (r *nightRun) read(ctx context.Context, temp *scratch) (err error) {
 		return err
 	}
 	return r.checkRejected()
+}
+
+// forgive lets a run that reads everything again do without what is damaged in the state or gone from it, and tells so.
+// What only the state knew is lost: names of what is gone, and days of events that the sources dropped.
+func (r *nightRun) forgive(err error) error {
+	if err == nil || !r.full || !useless(err) {
+		return err
+	}
+	r.night.Log.Warn("the state is damaged: this run does without it", "error", err)
+	r.warnings = append(r.warnings, "the state was damaged and built anew: "+err.Error())
+	return nil
 }
 
 // usageTables are the current-state datasets of the usage domain; named are those that old events take names from.

@@ -1,6 +1,7 @@
 package jobs_test
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
@@ -182,6 +183,75 @@ func TestCorrectedEventIsNotDropped(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestFullMendsState damages every object of the state in turn. A night that needs it says so and publishes nothing; one
+// that reads everything again does without it, tells so and leaves a state that is whole.
+func TestFullMendsState(t *testing.T) {
+	for _, m := range []mode{dated, lookback, arrival} {
+		t.Run(string(m), func(t *testing.T) {
+			w, b := newWorld(t, "UTC"), newBucket(t)
+			w.logins.mode = m
+			hold := func(ids ...string) {
+				w.logins.rows, w.logins.files = nil, map[string][]event{}
+				for i, id := range ids {
+					at := time.Date(2025, 11, 10+2*i, 10, 0, 0, 0, time.UTC)
+					l := login(id, "u1", stamp(at), stamp(at))
+					name := at.Format(time.DateOnly) + "/a.csv"
+					w.logins.rows = append(w.logins.rows, l)
+					w.logins.files[name] = []event{l}
+				}
+			}
+			hold("old", "a", "b", "c", "d", "a", "b")
+			run(t, w, b, firstNight, jobs.Request{})
+			delete(w.tables["members"].rows, keyOf(event{"workspace_id": "w2", "user_id": "u3"}))
+			hold("a", "b", "c", "d", "a", "b") // the day of the first is gone, all others are rewritten
+			run(t, w, b, firstNight.Add(time.Hour), jobs.Request{Full: true})
+			w.logins.rows = append(w.logins.rows, login("e", "u2", "2026-11-20T10:00:00Z", "2026-11-20T10:00:00Z"))
+			w.logins.files["2026-11-20/a.csv"] = []event{login("e", "u2", "2026-11-20T10:00:00Z", "")}
+			w.write(t)
+			for key := range sinktest.Dump(t, b, "state/") {
+				for _, damage := range []string{"gone", "cut short", "garbage"} {
+					c := copyOf(t, b)
+					whole, err := c.ReadAll(t.Context(), "state/"+key)
+					if err != nil {
+						t.Fatal(err)
+					}
+					switch damage {
+					case "gone":
+						err = c.Delete(t.Context(), "state/"+key)
+					case "cut short":
+						err = c.WriteAll(t.Context(), "state/"+key, whole[:len(whole)/2], nil)
+					default:
+						err = c.WriteAll(t.Context(), "state/"+key, bytes.Repeat([]byte{0xA5}, len(whole)), nil)
+					}
+					if err != nil {
+						t.Fatal(err)
+					}
+					before := sinktest.Dump(t, c, "logs/")
+					// A night may find what it needs elsewhere, or not need it; it must not stumble.
+					if out, err := newNight(t, w, c, secondNight).Run(t.Context(), jobs.Request{}); err != nil {
+						if out.Published || differing(before, sinktest.Dump(t, c, "logs/")) != nil {
+							t.Errorf("%s %s: published in spite of %v", key, damage, err)
+						}
+						if !strings.Contains(err.Error(), "--full") || !strings.Contains(err.Error(), "state/"+key) {
+							t.Errorf("%s %s: %v, want it to name the object and tell to run with --full", key, damage, err)
+						}
+						if strings.Contains(err.Error(), "internal error") {
+							t.Errorf("%s %s: a panic: %.200s", key, damage, err)
+						}
+					}
+					if _, err := newNight(t, w, c, secondNight).Run(t.Context(), jobs.Request{Full: true}); err != nil {
+						t.Errorf("%s %s: a full run: %v", key, damage, err)
+						continue
+					}
+					if _, err := newNight(t, w, c, secondNight.AddDate(0, 0, 1)).Run(t.Context(), jobs.Request{}); err != nil {
+						t.Errorf("%s %s: the night after: %v", key, damage, err)
+					}
+				}
+			}
+		})
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/ipc"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/transforms/calendar"
@@ -57,9 +59,10 @@ type run struct {
 	Part        int        `json:"part"`                  // a large delivery is several runs
 	Fingerprint string     `json:"fingerprint,omitempty"` // of the delivery's files
 	Info        facts.Info `json:"info"`
-	Pack        string     `json:"pack"`  // the object that holds its parts
-	At          int64      `json:"at"`    // where in the pack they begin
-	Sizes       [4]int64   `json:"sizes"` // of facts, values, ids and positions, one after the other
+	Pack        string     `json:"pack"` // the object that holds its parts
+	At          int64      `json:"at"`   // where in the pack they begin, one after the other, compressed by zstd
+	Packed      int64      `json:"packed"`
+	Sizes       [4]int64   `json:"sizes"` // of facts, values, ids and positions once unpacked
 
 	fresh bool              // built tonight
 	parts *io.SectionReader // all four, in scratch, once there
@@ -73,7 +76,7 @@ func order(a, b *run) int {
 	return a.Part - b.Part
 }
 
-// loadState reads the state, a fresh one when there is none, or it was made by another version or for another zone.
+// loadState reads the state, a fresh one when there is none, or it was made by another version, or beside an error.
 func loadState(ctx context.Context, l *lake.Lake, zone string) (*state, string, error) {
 	fresh := &state{Version: stateVersion, Zone: zone, Datasets: map[string]*events{}, Known: map[string]string{}}
 	data, err := l.State().Get(ctx, stateIndex)
@@ -85,8 +88,8 @@ func loadState(ctx context.Context, l *lake.Lake, zone string) (*state, string, 
 	}
 	s := new(state)
 	if err := json.Unmarshal(data, s); err != nil {
-		return nil, "", fmt.Errorf("read the state: %s is not what a run writes: %w; run with --full to build it anew",
-			lake.StateKey(stateIndex), err)
+		return fresh, "", fmt.Errorf("read the state: %w: %s is not what a run writes: %w; run with --full to build it anew",
+			lake.ErrCorrupt, lake.StateKey(stateIndex), err)
 	}
 	if s.Version != stateVersion {
 		return fresh, fmt.Sprintf("state was written by another version (%d, this one writes %d): everything is read again", s.Version, stateVersion), nil
@@ -106,6 +109,16 @@ func loadState(ctx context.Context, l *lake.Lake, zone string) (*state, string, 
 		return s, note, nil
 	}
 	return s, "", nil
+}
+
+// useless tells an error of what stands in the state from one of reaching it, which another try may not meet.
+func useless(err error) bool {
+	return errors.Is(err, lake.ErrNotFound) || errors.Is(err, lake.ErrCorrupt)
+}
+
+// damaged wraps an error of what an object of the state holds.
+func damaged(name string, err error) error {
+	return fmt.Errorf("read the state: %s: %w: %w; run with --full to build it anew", lake.StateKey(name), lake.ErrCorrupt, err)
 }
 
 // stateBlobs reads and writes the objects that the state names.
@@ -128,26 +141,49 @@ const (
 
 // part returns a part of a run. The pack that holds it is brought into scratch, whole, when it is first needed.
 func (b *stateBlobs) part(ctx context.Context, r *run, part int) (*io.SectionReader, error) {
-	if r.parts == nil {
-		pack, err := b.pack(ctx, r.Pack)
-		if err != nil {
-			return nil, err
-		}
-		var size int64
-		for _, n := range r.Sizes {
-			size += n
-		}
-		if r.At < 0 || r.At+size > pack.Size() {
-			return nil, fmt.Errorf("read the state: %s has %d bytes, the part from %d to %d is wanted; run with --full to build it anew",
-				lake.StateKey(r.Pack), pack.Size(), r.At, r.At+size)
-		}
-		r.parts = io.NewSectionReader(pack, r.At, size)
+	if err := b.fetch(ctx, r); err != nil {
+		return nil, err
 	}
 	at := int64(0)
 	for _, n := range r.Sizes[:part] {
 		at += n
 	}
 	return io.NewSectionReader(r.parts, at, r.Sizes[part]), nil
+}
+
+// fetch brings a run into scratch, unpacked.
+func (b *stateBlobs) fetch(ctx context.Context, r *run) error {
+	if r.parts != nil {
+		return nil
+	}
+	pack, err := b.pack(ctx, r.Pack)
+	if err != nil {
+		return err
+	}
+	damaged := func(err error) error {
+		return fmt.Errorf("read the state: the run of %s at byte %d of %s: %w; run with --full to build it anew",
+			r.Delivery, r.At, lake.StateKey(r.Pack), err)
+	}
+	if r.At < 0 || r.Packed < 0 || r.At+r.Packed > pack.Size() {
+		return damaged(fmt.Errorf("the object has %d bytes, %d more are wanted", pack.Size(), r.At+r.Packed-pack.Size()))
+	}
+	packed := make([]byte, r.Packed)
+	if _, err := pack.ReadAt(packed, r.At); err != nil && !errors.Is(err, io.EOF) {
+		return damaged(err)
+	}
+	data, err := unpacker.DecodeAll(packed, nil)
+	if err != nil {
+		return damaged(err)
+	}
+	var size int64
+	for _, n := range r.Sizes {
+		size += n
+	}
+	if int64(len(data)) != size {
+		return damaged(fmt.Errorf("it unpacks to %d bytes, expected %d", len(data), size))
+	}
+	r.parts, err = b.scratch.put(data)
+	return err
 }
 
 func (b *stateBlobs) pack(ctx context.Context, name string) (_ *io.SectionReader, err error) {
@@ -164,6 +200,13 @@ func (b *stateBlobs) pack(ctx context.Context, name string) (_ *io.SectionReader
 	p, err := b.scratch.copy(from)
 	if err != nil {
 		return nil, fmt.Errorf("read %s of the state: %w", name, err)
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.NewSectionReader(p, 0, p.Size())); err != nil {
+		return nil, fmt.Errorf("read temporary data: %w", err)
+	}
+	if err := checkName(name, sum.Sum(nil)); err != nil {
+		return nil, err
 	}
 	b.packs[name] = p
 	return p, nil
@@ -192,6 +235,12 @@ func (b *stateBlobs) keep(r *run, built *facts.Run) (err error) {
 	r.parts, err = b.scratch.put(bytes.Join(parts, nil))
 	return err
 }
+
+// Packing and unpacking of runs; both are safe for concurrent use.
+var (
+	packer, _   = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest)) // it fails only for wrong options
+	unpacker, _ = zstd.NewReader(nil)
+)
 
 // maxPacks is how many packs runs may be spread over before they are written into one again.
 const maxPacks = 16
@@ -230,13 +279,14 @@ func (b *stateBlobs) write(ctx context.Context, s *state) (err error) {
 			return fmt.Errorf("read temporary data: %w", err)
 		}
 	}
-	name := "packs/" + hex.EncodeToString(sum.Sum(nil)[:16])
+	name := named("packs", sum.Sum(nil))
 	w, err := b.state.Create(ctx, name, "application/octet-stream")
 	if err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	defer w.Abort()
 	var at int64
+	var packed []byte
 	for _, r := range anew {
 		n, err := io.Copy(w, io.NewSectionReader(r.parts, 0, r.parts.Size()))
 		if err != nil {
@@ -264,8 +314,29 @@ func (b *stateBlobs) put(ctx context.Context, name string, data []byte) error {
 // putNamed stores data under a name of its content below folder.
 func (b *stateBlobs) putNamed(ctx context.Context, folder string, data []byte) (string, error) {
 	sum := sha256.Sum256(data)
-	name := fmt.Sprintf("%s/%s", folder, hex.EncodeToString(sum[:16]))
+	name := named(folder, sum[:])
 	return name, b.put(ctx, name, data)
+}
+
+// getNamed reads what putNamed stored.
+func (b *stateBlobs) getNamed(ctx context.Context, name string) ([]byte, error) {
+	data, err := b.state.Get(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("read the state: %w; run with --full to build it anew", err)
+	}
+	sum := sha256.Sum256(data)
+	return data, checkName(name, sum[:])
+}
+
+// named is the name of an object of the state whose content has the given SHA-256.
+func named(folder string, sum []byte) string { return folder + "/" + hex.EncodeToString(sum[:16]) }
+
+// checkName makes sure that an object of the state holds what it did when it was named.
+func checkName(name string, sum []byte) error {
+	if folder := path.Dir(name); named(folder, sum) != name {
+		return damaged(name, errors.New("its content is not what was written"))
+	}
+	return nil
 }
 
 // putRecord stores an Arrow record as an IPC file.
@@ -280,17 +351,17 @@ func (b *stateBlobs) putRecord(ctx context.Context, folder string, rec arrow.Rec
 
 // record reads what putRecord stored; the caller releases it.
 func (b *stateBlobs) record(ctx context.Context, mem memory.Allocator, name string) (arrow.Record, error) {
-	data, err := b.state.Get(ctx, name)
+	data, err := b.getNamed(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("read the state: %w; run with --full to build it anew", err)
+		return nil, err
 	}
 	r, err := ipc.NewReader(bytes.NewReader(data), ipc.WithAllocator(mem))
 	if err != nil {
-		return nil, fmt.Errorf("read %s of the state: %w", name, err)
+		return nil, damaged(name, err)
 	}
 	defer r.Release()
 	if !r.Next() {
-		return nil, fmt.Errorf("read %s of the state: no record batch: %w", name, r.Err())
+		return nil, damaged(name, fmt.Errorf("no record batch: %w", r.Err()))
 	}
 	rec := r.Record()
 	rec.Retain()

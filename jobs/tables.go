@@ -116,17 +116,10 @@ func (d *dataset) newest(ctx context.Context, date string) ([]bucket.File, error
 func (r *nightRun) carry(ctx context.Context, defs []*dictionary.Table) error {
 	t := r.tables
 	for _, def := range defs {
-		before := current.Empty(r.night.Mem, def)
-		if name := r.state.Known[def.Name]; name != "" {
-			rec, err := r.blobs.record(ctx, r.night.Mem, name)
-			if err != nil {
-				return err
-			}
+		before, err := r.knownBefore(ctx, def)
+		if err := r.forgive(err); err != nil {
 			before.Release()
-			if before, err = current.FromRecord(def, rec); err != nil {
-				rec.Release()
-				return err
-			}
+			return err
 		}
 		t.known[def.Name] = current.Carry(r.night.Mem, before, t.today[def.Name])
 		before.Release()
@@ -137,4 +130,22 @@ func (r *nightRun) carry(ctx context.Context, defs []*dictionary.Table) error {
 		t.names[def.Name] = name
 	}
 	return nil
+}
+
+// knownBefore returns what the night before knew, an empty table beside an error.
+func (r *nightRun) knownBefore(ctx context.Context, def *dictionary.Table) (*current.Table, error) {
+	name := r.state.Known[def.Name]
+	if name == "" {
+		return current.Empty(r.night.Mem, def), nil
+	}
+	rec, err := r.blobs.record(ctx, r.night.Mem, name)
+	if err != nil {
+		return current.Empty(r.night.Mem, def), err
+	}
+	t, err := current.FromRecord(def, rec)
+	if err != nil {
+		rec.Release()
+		return current.Empty(r.night.Mem, def), damaged(name, err)
+	}
+	return t, nil
 }
