@@ -63,6 +63,11 @@ func gridFile(t *testing.T) []byte {
 	for i := range 1000 {
 		rows = append(rows, gridRow{"w1", fmt.Sprint("s", i), fmt.Sprint("Grid ", i*i)})
 	}
+	return parquetOf(t, rows)
+}
+
+func parquetOf[T any](t *testing.T, rows []T) []byte {
+	t.Helper()
 	var out bytes.Buffer
 	if err := parquet.Write(&out, rows); err != nil {
 		t.Fatal(err)
