@@ -217,8 +217,8 @@ func (k *kind) bind(q *Query) (*boundQuery, error) {
 func parseURL(rawURL string) (*url.URL, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("%w: this is no URL; expected scheme://user:password@host:port/database, with the characters / ? # @ %% in a password written as %%2F %%3F %%23 %%40 %%25",
-			sources.ErrUnsupported)
+		return nil, fmt.Errorf("%w: this is no URL; expected scheme://user:password@host:port/database, "+
+			"with the characters / ? # @ %% in a password written as %%2F %%3F %%23 %%40 %%25", sources.ErrUnsupported)
 	}
 	return u, nil
 }

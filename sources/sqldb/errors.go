@@ -123,7 +123,9 @@ func readFailure(ctx, limit context.Context, err error, own func(error) *failure
 
 // networkFailure classifies what no database has said. Errors that are classified already stay as they are.
 func networkFailure(err error) error {
-	for _, sentinel := range []error{sources.ErrUnreachable, sources.ErrDenied, sources.ErrNotFound, sources.ErrQuery, sources.ErrUnreadable, sources.ErrUnsupported} {
+	for _, sentinel := range []error{
+		sources.ErrUnreachable, sources.ErrDenied, sources.ErrNotFound, sources.ErrQuery, sources.ErrUnreadable, sources.ErrUnsupported,
+	} {
 		if errors.Is(err, sentinel) {
 			return err
 		}

@@ -98,7 +98,8 @@ func pgColumns(ctx context.Context, conn *pgconn.PgConn, fields []pgconn.FieldDe
 	if unknown == nil {
 		return cols, nil
 	}
-	results, err := conn.Exec(ctx, "SELECT oid, pg_catalog.format_type(oid, NULL), typsend::text FROM pg_catalog.pg_type WHERE oid IN ("+strings.Join(unknown, ",")+")").ReadAll()
+	const look = "SELECT oid, pg_catalog.format_type(oid, NULL), typsend::text FROM pg_catalog.pg_type WHERE oid IN (%s)"
+	results, err := conn.Exec(ctx, fmt.Sprintf(look, strings.Join(unknown, ","))).ReadAll()
 	if err != nil {
 		return nil, err
 	}

@@ -155,7 +155,8 @@ func (d sqliteDialect) failure(*boundQuery) func(error) *failure {
 		case 3, 23: // SQLITE_PERM, SQLITE_AUTH
 			f.kind, f.hint = sources.ErrDenied, hintGrant
 		case 14: // SQLITE_CANTOPEN
-			f.kind, f.text, f.hint = sources.ErrUnreachable, d.path+": "+f.text, "check that the file can be read, and in WAL mode that its folder can be written or the -shm and -wal files read"
+			f.kind, f.text = sources.ErrUnreachable, d.path+": "+f.text
+			f.hint = "check that the file can be read, and in WAL mode that its folder can be written or the -shm and -wal files read"
 			if _, err := os.Stat(d.path); errors.Is(err, fs.ErrNotExist) {
 				f.kind, f.text, f.hint = sources.ErrNotFound, d.path+": there is no such file", "check the path in the source's URL; it is never created"
 			} else if errors.Is(err, fs.ErrPermission) || errors.Is(readable(d.path), fs.ErrPermission) {

@@ -207,11 +207,7 @@ func (s *sqlSession) query(ctx context.Context, q *boundQuery, text string, f fu
 		}()
 	}
 	if text != q.text { // the errors of the query itself first, with its own places
-		stmt, err := s.conn.PrepareContext(running, q.text)
-		if err != nil {
-			return err
-		}
-		if err := stmt.Close(); err != nil {
+		if err := s.parse(running, q.text); err != nil {
 			return err
 		}
 	}
@@ -241,8 +237,21 @@ func (s *sqlSession) query(ctx context.Context, q *boundQuery, text string, f fu
 		}
 		return err
 	}
+	if err := rs.Err(); err != nil {
+		return err
+	}
 	complete = true
 	return rs.Close()
+}
+
+// parse has the server parse a statement.
+func (s *sqlSession) parse(ctx context.Context, text string) (err error) {
+	stmt, err := s.conn.PrepareContext(ctx, text)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stmt.Close()) }()
+	return nil
 }
 
 // interrupt ends the query that runs on the session's connection; where that fails, it ends the connection.
