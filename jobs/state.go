@@ -160,27 +160,23 @@ func (b *stateBlobs) fetch(ctx context.Context, r *run) error {
 	if err != nil {
 		return err
 	}
-	damaged := func(err error) error {
-		return fmt.Errorf("read the state: the run of %s at byte %d of %s: %w; run with --full to build it anew",
-			r.Delivery, r.At, lake.StateKey(r.Pack), err)
-	}
 	if r.At < 0 || r.Packed < 0 || r.At+r.Packed > pack.Size() {
-		return damaged(fmt.Errorf("the object has %d bytes, %d more are wanted", pack.Size(), r.At+r.Packed-pack.Size()))
+		return damaged(r.Pack, fmt.Errorf("it has %d bytes, those from %d to %d are wanted", pack.Size(), r.At, r.At+r.Packed))
 	}
 	packed := make([]byte, r.Packed)
 	if _, err := pack.ReadAt(packed, r.At); err != nil && !errors.Is(err, io.EOF) {
-		return damaged(err)
+		return damaged(r.Pack, err)
 	}
 	data, err := unpacker.DecodeAll(packed, nil)
 	if err != nil {
-		return damaged(err)
+		return damaged(r.Pack, err)
 	}
 	var size int64
 	for _, n := range r.Sizes {
 		size += n
 	}
 	if int64(len(data)) != size {
-		return damaged(fmt.Errorf("it unpacks to %d bytes, expected %d", len(data), size))
+		return damaged(r.Pack, fmt.Errorf("a run of it unpacks to %d bytes, expected %d", len(data), size))
 	}
 	r.parts, err = b.scratch.put(data)
 	return err
@@ -270,12 +266,13 @@ func (b *stateBlobs) write(ctx context.Context, s *state) (err error) {
 		return nil
 	}
 	slices.SortStableFunc(anew, order)
+	packed, err := b.packAll(ctx, anew)
+	if err != nil {
+		return err
+	}
 	sum := sha256.New()
-	for _, r := range anew {
-		if _, err := b.part(ctx, r, partFacts); err != nil {
-			return err
-		}
-		if _, err := io.Copy(sum, io.NewSectionReader(r.parts, 0, r.parts.Size())); err != nil {
+	for _, p := range packed {
+		if _, err := io.Copy(sum, io.NewSectionReader(p, 0, p.Size())); err != nil {
 			return fmt.Errorf("read temporary data: %w", err)
 		}
 	}
@@ -286,19 +283,39 @@ func (b *stateBlobs) write(ctx context.Context, s *state) (err error) {
 	}
 	defer w.Abort()
 	var at int64
-	var packed []byte
-	for _, r := range anew {
-		n, err := io.Copy(w, io.NewSectionReader(r.parts, 0, r.parts.Size()))
+	for i, r := range anew {
+		n, err := io.Copy(w, packed[i])
 		if err != nil {
 			return fmt.Errorf("write the state: %w", err)
 		}
-		r.Pack, r.At = name, at
+		r.Pack, r.At, r.Packed = name, at, n
 		at += n
 	}
 	if err := w.Commit(); err != nil {
 		return fmt.Errorf("write the state: %w", err)
 	}
 	return nil
+}
+
+// packAll returns the runs packed, in scratch.
+func (b *stateBlobs) packAll(ctx context.Context, runs []*run) ([]*io.SectionReader, error) {
+	packed := make([]*io.SectionReader, len(runs))
+	places := make([]int, len(runs))
+	for i := range places {
+		places[i] = i
+	}
+	return packed, parallel(ctx, places, func(ctx context.Context, i int) error {
+		if err := b.fetch(ctx, runs[i]); err != nil {
+			return err
+		}
+		data := make([]byte, runs[i].parts.Size())
+		if _, err := runs[i].parts.ReadAt(data, 0); err != nil && !errors.Is(err, io.EOF) {
+			return fmt.Errorf("read temporary data: %w", err)
+		}
+		var err error
+		packed[i], err = b.scratch.put(packer.EncodeAll(data, nil))
+		return err
+	})
 }
 
 func (b *stateBlobs) put(ctx context.Context, name string, data []byte) error {

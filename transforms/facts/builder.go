@@ -121,7 +121,7 @@ func (b *Builder) Add(rec arrow.Record) error {
 
 // Size returns about how many bytes the run holds by now, for callers that bound it.
 func (b *Builder) Size() int {
-	size := 4*cap(b.tuples) + 12*cap(b.count) + 4*cap(b.slots.at) + 12*cap(b.ids) + 8*cap(b.n) + 4*cap(b.idset.at)
+	size := 4*len(b.tuples) + 12*len(b.count) + 4*len(b.slots.at) + 12*len(b.ids) + 8*len(b.n) + 4*len(b.idset.at)
 	for _, in := range b.in {
 		size += in.size()
 	}

@@ -59,9 +59,16 @@ func (in *interner) code(s string) uint32 {
 	}
 }
 
+// reset drops the values and keeps the memory.
+func (in *interner) reset() {
+	in.forget()
+	in.arena, in.ends, in.hashes = in.arena[:0], in.ends[:0], in.hashes[:0]
+	clear(in.slots.at)
+}
+
 // size returns about how many bytes the interner holds.
 func (in *interner) size() int {
-	return cap(in.arena) + 12*cap(in.ends) + 4*cap(in.slots.at) + 4*cap(in.remap)
+	return len(in.arena) + 12*len(in.ends) + 4*len(in.slots.at) + 4*len(in.remap)
 }
 
 // forget drops the cached dictionary, which is only known to be alive during one call of encode's caller.

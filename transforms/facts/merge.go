@@ -334,8 +334,10 @@ func (in *input) read(block *Block, p spot) error {
 		return fmt.Errorf("record batch %d has %d rows, its blocks %d", p.batch, in.rec.NumRows(), p.row+p.rows)
 	}
 	base := len(block.Count)
-	counts := in.rec.Column(len(in.remap)).(*array.Int64).Int64Values()[p.row : p.row+p.rows]
-	block.Count = append(block.Count, counts...)
+	var err error
+	if block.Count, err = appendCounts(block.Count, in.rec.Column(len(in.remap)), p.row, p.rows); err != nil {
+		return err
+	}
 	start := in.starts[p.batch] + uint32(p.row)
 	lost := in.take(block.Count[base:], start)
 	for k, remap := range in.remap {
@@ -359,6 +361,28 @@ func (in *input) take(counts []int64, start uint32) (lost bool) {
 		lost = lost || counts[at] == 0
 	}
 	return lost
+}
+
+func appendCounts(dst []int64, col arrow.Array, from, rows int) ([]int64, error) {
+	switch col := col.(type) {
+	case *array.Uint8:
+		for _, v := range col.Uint8Values()[from : from+rows] {
+			dst = append(dst, int64(v))
+		}
+	case *array.Uint16:
+		for _, v := range col.Uint16Values()[from : from+rows] {
+			dst = append(dst, int64(v))
+		}
+	case *array.Uint32:
+		for _, v := range col.Uint32Values()[from : from+rows] {
+			dst = append(dst, int64(v))
+		}
+	case *array.Int64:
+		dst = append(dst, col.Int64Values()[from:from+rows]...)
+	default:
+		return nil, fmt.Errorf("counts are %s, want an integer", col.DataType())
+	}
+	return dst, nil
 }
 
 func gather(dst []uint32, idx arrow.Array, from, rows int, remap []uint32) []uint32 {

@@ -91,7 +91,17 @@ func (b *Builder) FinishDays(days calendar.Days) (map[calendar.Date]*Run, error)
 	return runs, nil
 }
 
-func (b *Builder) reset() { *b = *NewBuilder(b.spec) }
+// reset empties the Builder and keeps its memory.
+func (b *Builder) reset() {
+	for _, in := range b.in {
+		in.reset()
+	}
+	b.tuples, b.count, b.hashes = b.tuples[:0], b.count[:0], b.hashes[:0]
+	b.ids, b.pos, b.n = b.ids[:0], b.pos[:0], nil
+	clear(b.slots.at)
+	clear(b.idset.at)
+	b.stats, b.byDay = Stats{}, map[calendar.Date]int64{}
+}
 
 func (b *Builder) finish() (*Run, error) {
 	order, moved, spans := b.layout()
@@ -202,7 +212,7 @@ func (b *Builder) encode(order []uint32, spans []span) (codes, values []byte, er
 	for k, in := range b.in {
 		fields = append(fields, arrow.Field{Name: b.spec.Keys[k], Type: indexType(in.len())})
 	}
-	fields = append(fields, arrow.Field{Name: "count", Type: arrow.PrimitiveTypes.Int64})
+	fields = append(fields, arrow.Field{Name: "count", Type: countType(b.count)})
 	meta := arrow.NewMetadata([]string{spansKey}, []string{string(index)})
 	schema := arrow.NewSchema(fields, &meta)
 	codes, err = writeFile(schema, func(w *ipc.FileWriter) error {
@@ -239,14 +249,20 @@ func (b *Builder) writeBatch(w *ipc.FileWriter, schema *arrow.Schema, groups []u
 		}
 		cols = append(cols, newIndices(schema.Field(k).Type, codes))
 	}
-	counts := make([]int64, len(groups))
-	for i, g := range groups {
-		counts[i] = b.count[g]
+	if dt := schema.Field(len(b.in)).Type; dt.ID() == arrow.INT64 {
+		counts := make([]int64, len(groups))
+		for i, g := range groups {
+			counts[i] = b.count[g]
+		}
+		data := array.NewData(dt, len(counts), []*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(counts))}, nil, 0, 0)
+		cols = append(cols, array.NewInt64Data(data))
+		data.Release()
+	} else {
+		for i, g := range groups {
+			codes[i] = uint32(b.count[g])
+		}
+		cols = append(cols, newIndices(dt, codes))
 	}
-	data := array.NewData(arrow.PrimitiveTypes.Int64, len(counts),
-		[]*memory.Buffer{nil, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(counts))}, nil, 0, 0)
-	cols = append(cols, array.NewInt64Data(data))
-	data.Release()
 	rec := array.NewRecord(schema, cols, int64(len(groups)))
 	defer rec.Release()
 	return w.Write(rec)
@@ -288,7 +304,7 @@ func offsets(v []int32) *memory.Buffer {
 
 func writeFile(schema *arrow.Schema, write func(*ipc.FileWriter) error) ([]byte, error) {
 	var out bytes.Buffer
-	w, err := ipc.NewFileWriter(&seekless{&out}, ipc.WithSchema(schema), ipc.WithLZ4(), ipc.WithAllocator(memory.NewGoAllocator()))
+	w, err := ipc.NewFileWriter(&seekless{&out}, ipc.WithSchema(schema), ipc.WithAllocator(memory.NewGoAllocator()))
 	if err != nil {
 		return nil, err
 	}
@@ -296,6 +312,21 @@ func writeFile(schema *arrow.Schema, write func(*ipc.FileWriter) error) ([]byte,
 		return nil, err
 	}
 	return out.Bytes(), nil
+}
+
+// countType is the narrowest type that holds the counts.
+func countType(counts []int64) arrow.DataType {
+	most := int64(0)
+	for _, n := range counts {
+		if n < 0 {
+			return arrow.PrimitiveTypes.Int64
+		}
+		most = max(most, n)
+	}
+	if most > math.MaxUint32 {
+		return arrow.PrimitiveTypes.Int64
+	}
+	return indexType(int(most))
 }
 
 // indexType is the narrowest type that holds the codes 0…n.
