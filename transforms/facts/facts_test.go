@@ -310,24 +310,40 @@ func TestDamagedRun(t *testing.T) {
 		"facts": func(r *Run) *[]byte { return &r.Facts }, "values": func(r *Run) *[]byte { return &r.Values },
 		"ids": func(r *Run) *[]byte { return &r.IDs }, "positions": func(r *Run) *[]byte { return &r.Pos },
 	} {
+		var silent []int
 		for n := range *part(whole) {
 			cut := *whole
 			*part(&cut) = (*part(whole))[:n]
-			if err := open(&cut, nil); err == nil {
-				t.Errorf("%s cut to %d of %d bytes: no error", name, n, len(*part(whole)))
+			if name == "positions" && n == 4*whole.Info.IDs {
+				continue // those of a run whose events count one each
 			}
+			if err := open(&cut, nil); err == nil {
+				silent = append(silent, n)
+			}
+		}
+		if silent != nil {
+			t.Errorf("%s of %d bytes cut to %d: no error", name, len(*part(whole)), silent)
 		}
 	}
 }
 
-// FuzzRun changes bytes of a run: whatever they are, reading it ends without a panic.
+// FuzzRun hands over ids and positions of any bytes, and facts with the values of another run: whatever they are, reading
+// ends without a panic. The bytes of Arrow files are left alone, for Arrow makes room for whatever length they state:
+// whoever stores runs has to check that they are what was written.
 func FuzzRun(f *testing.F) {
 	whole := build(f, spec, []row{{0, "a", "u", "true", "1", 2}, {day, "b", null, null, "2", 0}, {0, null, "u", null, "3", 1}})
-	f.Add(whole.Facts, whole.Values, whole.IDs, whole.Pos, uint32(0))
-	other := build(f, spec, []row{{0, "a", "u", null, null, 70000}})
-	f.Add(other.Facts, whole.Values, other.IDs, whole.Pos, uint32(1<<31))
-	f.Add(whole.Facts, other.Values, whole.IDs, other.Pos, uint32(1))
-	f.Fuzz(func(t *testing.T, facts, values, ids, pos []byte, adjust uint32) {
-		_ = open(&Run{Facts: facts, Values: values, IDs: ids, Pos: pos}, []Adjust{{adjust, 1}})
+	f.Add(whole.IDs, whole.Pos, uint32(0), uint64(1), uint64(1))
+	f.Add(whole.IDs[:600-56-8], whole.Pos[:12], uint32(1<<31), uint64(1), uint64(9))
+	f.Add([]byte{}, []byte{1}, uint32(3), uint64(7), uint64(2))
+	f.Fuzz(func(t *testing.T, ids, pos []byte, adjust uint32, facts, values uint64) {
+		of := func(seed uint64) *Run {
+			var rows []row
+			r := rand.New(rand.NewPCG(seed, 0))
+			for range 1 + seed%300 {
+				rows = append(rows, row{r.Int64N(3) * day, fmt.Sprint(r.IntN(5)), fmt.Sprint(r.IntN(400)), null, null, r.Int64N(300)})
+			}
+			return build(t, spec, rows)
+		}
+		_ = open(&Run{Facts: of(facts).Facts, Values: of(values).Values, IDs: ids, Pos: pos}, []Adjust{{adjust, 1}})
 	})
 }

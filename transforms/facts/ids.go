@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"slices"
 )
 
@@ -60,7 +61,7 @@ type IDs struct {
 // OpenIDs opens the ids of a run; pos opens its positions (and tells their size in bytes) when they are needed.
 func OpenIDs(hashes io.ReaderAt, pos func() (io.ReaderAt, int64, error)) (*IDs, error) {
 	head := make([]byte, idHeader)
-	if _, err := hashes.ReadAt(head, 0); err != nil && !errors.Is(err, io.EOF) {
+	if err := readFull(hashes, head, 0); err != nil {
 		return nil, fmt.Errorf("facts: read ids: %w", err)
 	}
 	r := &IDs{hashes: hashes, pos: pos}
@@ -70,7 +71,28 @@ func OpenIDs(hashes io.ReaderAt, pos func() (io.ReaderAt, int64, error)) (*IDs, 
 			return nil, fmt.Errorf("facts: ids: bounds of part %d are not in order", i)
 		}
 	}
+	if r.bounds[0] != 0 || r.bounds[idParts] > math.MaxUint32 {
+		return nil, fmt.Errorf("facts: ids: bounds from %d to %d", r.bounds[0], r.bounds[idParts])
+	}
+	if n := r.bounds[idParts]; n > 0 {
+		// Only then is there reason to make room for them.
+		if err := readFull(hashes, head[:8], idHeader+8*(n-1)); err != nil {
+			return nil, fmt.Errorf("facts: read ids: %w", err)
+		}
+	}
 	return r, nil
+}
+
+// readFull fills b from offset at. What ends before is damaged.
+func readFull(r io.ReaderAt, b []byte, at int64) error {
+	n, err := r.ReadAt(b, at)
+	switch {
+	case n == len(b):
+		return nil
+	case err == nil || errors.Is(err, io.EOF):
+		return fmt.Errorf("%d bytes at %d: %w", len(b), at, io.ErrUnexpectedEOF)
+	}
+	return err
 }
 
 // OpenIDs returns the ids of a run in memory.
@@ -85,7 +107,7 @@ func (r *IDs) part(p int, buf []uint64, raw []byte) ([]uint64, []byte, error) {
 	n := int(r.bounds[p+1] - r.bounds[p])
 	raw = slices.Grow(raw[:0], 8*n)[:8*n]
 	if n > 0 {
-		if _, err := r.hashes.ReadAt(raw, idHeader+8*r.bounds[p]); err != nil && !errors.Is(err, io.EOF) {
+		if err := readFull(r.hashes, raw, idHeader+8*r.bounds[p]); err != nil {
 			return nil, raw, fmt.Errorf("facts: read ids: %w", err)
 		}
 	}
@@ -105,12 +127,15 @@ func (r *IDs) at(p, i int) (pos uint32, n int64, err error) {
 	total := r.bounds[idParts]
 	k := r.bounds[p] + int64(i)
 	var b [8]byte
-	if _, err := positions.ReadAt(b[:4], 4*k); err != nil && !errors.Is(err, io.EOF) {
+	if size != 4*total && size != 12*total {
+		return 0, 0, fmt.Errorf("facts: read positions: %d bytes for %d ids", size, total)
+	}
+	if err := readFull(positions, b[:4], 4*k); err != nil {
 		return 0, 0, fmt.Errorf("facts: read positions: %w", err)
 	}
 	pos, n = binary.LittleEndian.Uint32(b[:4]), 1
 	if size > 4*total {
-		if _, err := positions.ReadAt(b[:], 4*total+8*k); err != nil && !errors.Is(err, io.EOF) {
+		if err := readFull(positions, b[:], 4*total+8*k); err != nil {
 			return 0, 0, fmt.Errorf("facts: read positions: %w", err)
 		}
 		n = int64(binary.LittleEndian.Uint64(b[:]))

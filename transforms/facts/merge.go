@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"math"
 	"slices"
 	"sort"
 	"strings"
@@ -70,6 +71,7 @@ func NewMerger(spec *Spec, inputs []Input) (_ *Merger, err error) {
 			m.Close()
 		}
 	}()
+	defer guarded(&err)
 	spans := make([][]span, len(inputs))
 	for i, in := range inputs {
 		file, err := ipc.NewFileReader(in.Facts, ipc.WithAllocator(memory.NewGoAllocator()))
@@ -294,6 +296,9 @@ func (in *input) index() ([]span, error) {
 		if s.Batch < 0 || s.Batch >= len(in.blocks) {
 			return nil, fmt.Errorf("list of blocks names batch %d of %d", s.Batch, len(in.blocks))
 		}
+		if s.Row != sizes[s.Batch] || s.Rows <= 0 || s.Rows > math.MaxInt32-s.Row {
+			return nil, fmt.Errorf("list of blocks has one of %d rows at row %d of batch %d, want row %d", s.Rows, s.Row, s.Batch, sizes[s.Batch])
+		}
 		in.blocks[s.Batch]++
 		sizes[s.Batch] += s.Rows
 	}
@@ -326,7 +331,8 @@ func (in *input) decode(batch int) error {
 }
 
 // read appends the facts of p to block, and lets the batch go when all its blocks have been read.
-func (in *input) read(block *Block, p spot) error {
+func (in *input) read(block *Block, p spot) (err error) {
+	defer guarded(&err)
 	if err := in.decode(p.batch); err != nil {
 		return err
 	}
@@ -334,7 +340,6 @@ func (in *input) read(block *Block, p spot) error {
 		return fmt.Errorf("record batch %d has %d rows, its blocks %d", p.batch, in.rec.NumRows(), p.row+p.rows)
 	}
 	base := len(block.Count)
-	var err error
 	if block.Count, err = appendCounts(block.Count, in.rec.Column(len(in.remap)), p.row, p.rows); err != nil {
 		return err
 	}

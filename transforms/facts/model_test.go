@@ -9,12 +9,13 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
-	"testing"
+
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
+	"pgregory.net/rapid"
 
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
@@ -150,7 +151,7 @@ func recordOf(mem memory.Allocator, rows []row, coded bool) arrow.Record {
 }
 
 // feed adds rows to b in batches of random sizes and encodings.
-func feed(t testing.TB, mem memory.Allocator, b *Builder, rows []row, r *rand.Rand) {
+func feed(t rapid.TB, mem memory.Allocator, b *Builder, rows []row, r *rand.Rand) {
 	t.Helper()
 	for len(rows) > 0 {
 		n := 1 + r.IntN(len(rows))
@@ -165,7 +166,7 @@ func feed(t testing.TB, mem memory.Allocator, b *Builder, rows []row, r *rand.Ra
 }
 
 // build makes a run of rows.
-func build(t testing.TB, s *Spec, rows []row) *Run {
+func build(t rapid.TB, s *Spec, rows []row) *Run {
 	t.Helper()
 	b := NewBuilder(s)
 	feed(t, memory.NewGoAllocator(), b, rows, rand.New(rand.NewPCG(1, uint64(len(rows)))))
@@ -177,7 +178,7 @@ func build(t testing.TB, s *Spec, rows []row) *Run {
 }
 
 // inputs resolves the runs as a night does: all but the first to hold an event give it up.
-func inputs(t testing.TB, runs []*Run, fresh []bool) []Input {
+func inputs(t rapid.TB, runs []*Run, fresh []bool) []Input {
 	t.Helper()
 	var ids []*IDs
 	in := make([]Input, len(runs))
@@ -206,7 +207,7 @@ func inputs(t testing.TB, runs []*Run, fresh []bool) []Input {
 }
 
 // contents merges runs and returns the facts, having checked the order of the blocks and the counts of what was taken.
-func contents(t testing.TB, s *Spec, runs []*Run, in []Input) map[fact]int64 {
+func contents(t rapid.TB, s *Spec, runs []*Run, in []Input) map[fact]int64 {
 	t.Helper()
 	m, err := NewMerger(s, in)
 	if err != nil {
@@ -264,7 +265,7 @@ func contents(t testing.TB, s *Spec, runs []*Run, in []Input) map[fact]int64 {
 }
 
 // checkInfo compares what a run says of itself with its rows.
-func checkInfo(t testing.TB, s *Spec, info Info, rows []row) {
+func checkInfo(t rapid.TB, s *Spec, info Info, rows []row) {
 	t.Helper()
 	want := Info{From: 1<<31 - 1, To: -1 << 31, ByDay: map[calendar.Date]int64{}}
 	groups := map[fact]bool{}
@@ -282,7 +283,7 @@ func checkInfo(t testing.TB, s *Spec, info Info, rows []row) {
 	}
 }
 
-func diffFacts(t testing.TB, what string, got, want map[fact]int64) {
+func diffFacts(t rapid.TB, what string, got, want map[fact]int64) {
 	t.Helper()
 	if maps.Equal(got, want) {
 		return
