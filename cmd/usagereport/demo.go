@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -35,6 +36,9 @@ later that reads what is new. It needs no server and no network.`,
 			}
 			w := c.OutOrStdout()
 			company, err := demo.Write(c.Context(), demo.Options{Dir: dir, Date: last.AddDays(-1).String(), Seed: seed})
+			if disk := new(fs.PathError); errors.As(err, &disk) || c.Context().Err() != nil {
+				return err
+			}
 			if err != nil {
 				return fmt.Errorf("%w: %w", errUsage, err)
 			}

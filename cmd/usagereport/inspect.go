@@ -30,8 +30,14 @@ bound dataset with the dictionary. It reads no rows and writes nothing, and repo
 			defer func() { err = errors.Join(err, n.Lake.Close()) }()
 			var errs []error
 			w := c.OutOrStdout()
+			seen := map[string]string{} // what was found first, by the problem
 			for _, f := range n.Check(c.Context()) {
 				if f.Err != nil {
+					if first, ok := seen[f.Err.Error()]; ok {
+						fmt.Fprintf(w, "FAIL  %s: the same as of %s\n", f.Subject, first)
+						continue
+					}
+					seen[f.Err.Error()] = f.Subject
 					fmt.Fprintf(w, "FAIL  %s: %v\n", f.Subject, f.Err)
 					errs = append(errs, f.Err)
 					continue
@@ -45,7 +51,7 @@ bound dataset with the dictionary. It reads no rows and writes nothing, and repo
 				}
 			}
 			if len(errs) > 0 {
-				fmt.Fprintf(w, "%d problems\n", len(errs))
+				fmt.Fprintln(w, counted(len(errs), "problem"))
 				return fmt.Errorf("%w: %w", errReported, errors.Join(errs...))
 			}
 			fmt.Fprintln(w, "all is well")
@@ -77,6 +83,9 @@ schema, order, grain, and the totals that the manifest gives.`,
 			}
 			defer func() { err = errors.Join(err, n.Lake.Close()) }()
 			v, err := jobs.Verify(c.Context(), n.Lake, lake.Date(date))
+			if errors.Is(err, lake.ErrNoSnapshot) {
+				return fmt.Errorf("%w; 'usagereport runs' shows what was published", err)
+			}
 			if err != nil {
 				return err
 			}

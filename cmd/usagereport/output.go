@@ -117,6 +117,14 @@ func printOutcome(w io.Writer, n *jobs.Night, out *jobs.Outcome) {
 	fmt.Fprintln(w)
 }
 
+// counted writes a number and the thing it counts, in the plural but for one.
+func counted(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
 // grouped writes n with a comma between thousands.
 func grouped(n int64) string {
 	s := fmt.Sprint(n)

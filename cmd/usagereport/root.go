@@ -42,7 +42,11 @@ Exit codes: 0 done; 1 failed, a retry may help; 2 the command line or the config
 		SilenceErrors: true,
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
-		return fmt.Errorf("%w: %w\nSee '%s --help'.", errUsage, err, c.CommandPath())
+		what := err.Error()
+		if before, _, isNumber := strings.Cut(what, ": strconv."); isNumber {
+			what = before + ": expected a whole number"
+		}
+		return fmt.Errorf("%w: %s\nSee '%s --help'.", errUsage, what, c.CommandPath())
 	})
 	root.AddCommand(newDemo(), newRun(), newBackfill(), newCheck(), newVerify(), newRuns(), newSchema(), newVersion())
 	for _, c := range root.Commands() {
@@ -60,6 +64,16 @@ Exit codes: 0 done; 1 failed, a retry may help; 2 the command line or the config
 	}
 	root.SuggestionsMinimumDistance = 2
 	root.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	root.InitDefaultCompletionCmd("completion") // made now, so that a shell it does not know is a wrong command line
+	if completion, _, err := root.Find([]string{"completion"}); err == nil {
+		completion.Args = cobra.ArbitraryArgs
+		completion.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			return fmt.Errorf("%w: unknown shell %q: expected bash, fish, powershell or zsh\nSee '%s --help'.", errUsage, args[0], c.CommandPath())
+		}
+	}
 	return root
 }
 

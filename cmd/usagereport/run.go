@@ -53,7 +53,7 @@ Days up to the day before the run date are in. A run that fails publishes nothin
 	configFlag(c, &path)
 	c.Flags().StringVar(&date, "date", "", "the run date (default: today in the reporting zone)")
 	c.Flags().StringVar(&at, "run-time", "", "the run time to publish, RFC 3339 (default: now)")
-	c.Flags().BoolVar(&full, "full", false, "read everything again, whatever the state knows")
+	c.Flags().BoolVar(&full, "full", false, "read all events again, not only what is new")
 	c.Flags().BoolVar(&dry, "dry-run", false, "do everything but publish, and keep no state")
 	return c
 }
@@ -65,7 +65,8 @@ func newBackfill() *cobra.Command {
 		Use:   "backfill",
 		Short: "Publish past dates again",
 		Long: `backfill publishes every date from --from to --to again, both included, oldest first, with what the sources
-hold now: late events count on their own day. The newest date stays the latest.`,
+hold now: late events count on their own day. The newest date stays the latest. Names, members, groups and agents
+are those of now, except from files whose path has {date}: there they are those of the date.`,
 		Example: `  usagereport backfill --config usagereport.yaml --from 2026-11-01 --to 2026-11-07`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
 			days, err := parseDays(from, to)
