@@ -140,28 +140,29 @@ func (w *world) event(rng *rand.Rand, day time.Time, i int) event {
 	}
 	u := int(float64(len(w.users)) * rng.Float64() * rng.Float64())
 	e := event{
-		EventID: uuid(rng), WorkspaceID: w.workspaces[w.home[u]], CreatedAt: at, Type: "Text",
-		Feature: features[rng.IntN(len(features))], UsedIQ: rng.IntN(3) == 0,
+		EventID: uuid(rng), WorkspaceID: w.workspaces[w.home[u]], CreatedAt: at, Type: "Text", UsedIQ: u%3 == 0,
+		// People keep to a few ways of working: most of the day's events of one are of two kinds.
+		Feature: features[(u+i/30+rng.IntN(2)*3)%len(features)],
 	}
-	if rng.IntN(12) == 0 {
+	if rng.IntN(40) == 0 {
 		e.Type = "Image"
 	}
 	if e.Feature == "API" {
-		p := fmt.Sprintf("/v1/agents/%s/run?request=%d", w.agents[rng.IntN(200)], rng.IntN(10))
+		p := fmt.Sprintf("/v1/agents/%s/run?request=%d", w.agents[rng.IntN(50)], rng.IntN(10))
 		e.APIPath = &p
 	} else {
 		e.UserID = &w.users[u]
-		// People come back to the few canvases of the day.
-		c := w.canvas((u*37 + i/7*11 + rng.IntN(3)) % w.canvases)
+		// They come back to the canvas of the week.
+		c := w.canvas((u*37 + i/7*11 + rng.IntN(5)/4) % w.canvases)
 		e.CanvasID = &c
-		if rng.IntN(20) == 0 {
-			e.GridID = &w.grids[(u+rng.IntN(2))%len(w.grids)]
+		if u%20 == 0 {
+			e.GridID = &w.grids[(u+i/7)%len(w.grids)]
 		}
 	}
 	if e.Feature == "Agent" || e.Feature == "API" {
-		a := (u*7 + rng.IntN(3)) % len(w.agents)
+		a := (u*7 + i/30) % len(w.agents)
 		e.AgentID = &w.agents[a]
-		if rng.IntN(4) > 0 {
+		if a%4 > 0 {
 			e.AgentType = &agentTypes[a%len(agentTypes)]
 		}
 	}
