@@ -73,6 +73,28 @@ func TestRunsEqualModel(t *testing.T) {
 	})
 }
 
+// TestWhichRowStands: of rows with one id, that of the earliest day, then of the first keys, then of the smallest count.
+func TestWhichRowStands(t *testing.T) {
+	for name, c := range map[string]struct{ stands, other row }{
+		"day":         {row{-1, "b", "b", "true", "1", 9}, row{0, "a", "a", null, "1", 1}},
+		"null key":    {row{0, "a", null, "true", "1", 9}, row{0, "a", "", null, "1", 1}},
+		"empty key":   {row{0, "a", "", "true", "1", 9}, row{0, "a", "a", null, "1", 1}},
+		"bytes":       {row{0, "Z", "b", null, "1", 9}, row{0, "a", "a", null, "1", 1}},
+		"flag":        {row{0, "a", "a", "false", "1", 9}, row{0, "a", "a", "true", "1", 1}},
+		"count":       {row{0, "a", "a", null, "1", 2}, row{0, "a", "a", null, "1", 3}},
+		"count of 1":  {row{0, "a", "a", null, "1", 0}, row{0, "a", "a", null, "1", 3}},
+		"same as one": {row{0, "a", "a", null, "1", 3}, row{0, "a", "a", null, "1", 3}},
+	} {
+		for _, rows := range [][]row{{c.stands, c.other}, {c.other, c.stands}, {c.other, c.stands, c.other}} {
+			run := build(t, spec, rows)
+			want := map[fact]int64{factOf(spec, c.stands): c.stands.count()}
+			diffFacts(t, name, contents(t, spec, []*Run{run}, inputs(t, []*Run{run}, nil)), want)
+			both := []*Run{run, build(t, spec, []row{c.other})}
+			diffFacts(t, name+", and again", contents(t, spec, both, inputs(t, both, nil)), want)
+		}
+	}
+}
+
 // TestFinishDaysEqualsModel checks that every day becomes a run of its own, and days not asked for none.
 func TestFinishDaysEqualsModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

@@ -51,7 +51,7 @@ func TestGenerationLogNamesAndFallbacks(t *testing.T) {
 		gen("u1", at).with("agent_id", "b9"), // no type at all
 		gen("u1", at).with("generation_agent_type", "Never seen"),
 		gen("u1", at).with("workspace_id", "w0"), // a workspace nobody knows
-		gen("u1", at).with("workspace_id", "w9"), // the same user elsewhere
+		gen("u1", at).with("workspace_id", "w9", "agent_id", "b1"), // the same user and agent elsewhere
 		gen("u1", at).with("generation_type", "Hum"),
 	}
 	rows, totals, _ := f.generationLog(events)
@@ -72,10 +72,10 @@ func TestGenerationLogNamesAndFallbacks(t *testing.T) {
 		rt+"|w1|One|u2|∅|∅|2026-11-20|c1|Canvas|s1|Grid|Text|Chat|∅|∅|∅|∅|false|1",
 		rt+"|w1|One|u2|∅|∅|2026-11-20|c2|∅|s9|∅|Text|Chat|∅|∅|∅|∅|false|1",
 		rt+"|w1|One|u3|Deleted|gone@x.org|2026-11-20|∅|∅|∅|∅|Text|Chat|∅|∅|∅|∅|false|1",
-		rt+"|w9|∅|u1|Other|ann@x.org|2026-11-20|∅|∅|∅|∅|Text|Chat|∅|∅|∅|∅|false|1",
+		rt+"|w9|∅|u1|Other|ann@x.org|2026-11-20|∅|∅|∅|∅|Text|Chat|∅|∅|b1|∅|false|1",
 	)
-	// Rows that join nothing of today: the user of w0, the ghost and the deleted; the agents b9 and b2.
-	if totals != (Totals{Facts: 24, NoUser: 3, NoAgent: 2}) {
+	// Rows that join nothing of today: the user of w0, the ghost and the deleted; the agents b9, b2 and, in w9, b1.
+	if totals != (Totals{Facts: 24, NoUser: 3, NoAgent: 3}) {
 		t.Errorf("totals %+v", totals)
 	}
 }
