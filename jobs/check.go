@@ -2,8 +2,9 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -25,10 +26,25 @@ type Finding struct {
 // without reading their rows. It goes on after a problem: the findings have all of them, in a fixed order.
 func (n *Night) Check(ctx context.Context) []Finding {
 	var out []Finding
+	sources := map[string]*reached{} // each is opened once, and fails once
 	for _, name := range n.Config.DatasetNames() {
-		f := Finding{Subject: "dataset " + name}
-		f.Detail, f.Notes, f.Err = n.checkDataset(ctx, name)
+		source := n.Config.Datasets[name].Source
+		if sources[source] == nil {
+			in, err := n.openInputs(ctx, []string{name})
+			sources[source] = &reached{in, err}
+		}
+		f := Finding{Subject: "dataset " + name, Err: sources[source].err}
+		if f.Err == nil {
+			f.Detail, f.Notes, f.Err = n.checkDataset(ctx, sources[source].inputs, name)
+		}
 		out = append(out, f)
+	}
+	for _, source := range slices.Sorted(maps.Keys(sources)) {
+		if r := sources[source]; r.err == nil {
+			if err := r.inputs.close(); err != nil {
+				out = append(out, Finding{Subject: "source " + source, Err: err})
+			}
+		}
 	}
 	f := Finding{Subject: "lake", Detail: n.Lake.Name()}
 	if dates, err := n.Lake.Dates(ctx); err != nil {
@@ -39,13 +55,14 @@ func (n *Night) Check(ctx context.Context) []Finding {
 	return append(out, f)
 }
 
-func (n *Night) checkDataset(ctx context.Context, name string) (detail string, notes conform.Notes, err error) {
+// reached is what opening a source gave.
+type reached struct {
+	inputs *inputs
+	err    error
+}
+
+func (n *Night) checkDataset(ctx context.Context, in *inputs, name string) (detail string, notes conform.Notes, err error) {
 	defer recovered(&err)
-	in, err := n.openInputs(ctx, []string{name})
-	if err != nil {
-		return "", notes, err
-	}
-	defer func() { err = errors.Join(err, in.close()) }()
 	d, err := n.newDataset(in, name, nil)
 	if err != nil {
 		return "", notes, err

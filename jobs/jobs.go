@@ -87,6 +87,7 @@ func ExitCode(err error) int {
 		{sources.ErrUnreadable, ExitData},
 		{config.ErrInvalid, ExitConfig}, {ErrConfig, ExitConfig}, {sources.ErrDenied, ExitConfig}, {sources.ErrNotFound, ExitConfig},
 		{sources.ErrQuery, ExitConfig}, {sources.ErrUnsupported, ExitConfig}, {lake.ErrUnsupported, ExitConfig},
+		{lake.ErrDenied, ExitConfig}, {lake.ErrNoSnapshot, ExitConfig},
 	} {
 		if errors.Is(err, c.is) {
 			return c.code

@@ -35,12 +35,13 @@ func TestDemo(t *testing.T) {
 	})
 	t.Run("verify what was never published", func(t *testing.T) {
 		got := invoke(t, "verify", "--config", d.config, "--date", "2020-01-01")
-		got.want(t, jobs.ExitRetry, "no snapshot of 2020-01-01", "usagereport runs")
+		got.want(t, jobs.ExitConfig, "no snapshot of 2020-01-01", "usagereport runs")
 	})
 	t.Run("verify a flipped byte", d.flipped)
 	t.Run("runs", d.runs)
 	t.Run("check finds all problems at once", d.broken)
 	t.Run("a dry run changes nothing", d.dryRun)
+	t.Run("a date to come", d.ahead)
 	t.Run("backfill", d.backfill)
 }
 
@@ -167,11 +168,16 @@ func (d *demoDir) broken(t *testing.T) {
 
 func (d *demoDir) dryRun(t *testing.T) {
 	before := d.files(t)
-	invoke(t, "run", "--config", d.config, "--date", "2026-11-22", "--run-time", "2026-11-22T07:30:00Z", "--dry-run").
-		want(t, 0, "Dry run", "2026-11-22")
+	invoke(t, "run", "--config", d.config, "--date", "2026-11-21", "--run-time", "2026-11-21T07:30:00Z", "--dry-run").
+		want(t, 0, "Dry run", "2026-11-21")
 	if after := d.files(t); !slices.Equal(before, after) {
 		t.Errorf("the lake changed:\n%q\n%q", before, after)
 	}
+}
+
+func (d *demoDir) ahead(t *testing.T) {
+	invoke(t, "run", "--config", d.config, "--date", "2999-01-01").want(t, 2, "--date 2999-01-01 has not come yet", "America/New_York")
+	invoke(t, "backfill", "--config", d.config, "--from", "2026-11-20", "--to", "2999-01-01").want(t, 2, "--to 2999-01-01 has not come yet")
 }
 
 func (d *demoDir) backfill(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
 func newRun() *cobra.Command {
@@ -40,6 +41,11 @@ Days up to the day before the run date are in. A run that fails publishes nothin
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Lake.Close()) }()
+			if req.Date != nil {
+				if err := notAhead(n, "date", *req.Date); err != nil {
+					return err
+				}
+			}
 			show := watch(n)
 			out, err := n.Run(c.Context(), req)
 			show.end()
@@ -78,6 +84,9 @@ are those of now, except from files whose path has {date}: there they are those 
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Lake.Close()) }()
+			if err := notAhead(n, "to", days.Last()); err != nil {
+				return err
+			}
 			show := watch(n)
 			done, err := n.Backfill(c.Context(), days, dry)
 			show.end()
@@ -92,4 +101,12 @@ are those of now, except from files whose path has {date}: there they are those 
 	c.Flags().StringVar(&to, "to", "", "the last date (required)")
 	c.Flags().BoolVar(&dry, "dry-run", false, "do everything but publish, and keep no state")
 	return c
+}
+
+// notAhead refuses a run date after today: its days are not over, and as the newest it would stay the latest.
+func notAhead(n *jobs.Night, flag string, d calendar.Date) error {
+	if today := calendar.Of(n.Now(), n.Config.Location()); d > today {
+		return fmt.Errorf("%w: --%s %s has not come yet: it is %s in %s", errUsage, flag, d, today, n.Config.Location())
+	}
+	return nil
 }
