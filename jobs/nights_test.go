@@ -65,6 +65,40 @@ func TestSameRunTimeTwice(t *testing.T) {
 	}
 }
 
+// Names come from the last snapshot that knew them, nights after the sources dropped what they name, and in full runs.
+func TestNamesOutliveRows(t *testing.T) {
+	w, b := newWorld(t, "UTC"), newBucket(t)
+	g := generation("g1", "u1", "2026-11-18T10:00:00Z")
+	g["canvas_id"], g["grid_id"], g["agent_id"] = "c1", "s1", "b1"
+	w.gens.files["2026-11-18/a.csv"] = []event{g}
+	w.logins.rows = []event{login("l1", "u1", "2026-11-18T10:00:00Z", "")}
+	run(t, w, b, firstNight, jobs.Request{})
+	w.tables["members"].rows[keyOf(event{"workspace_id": "w1", "user_id": "u1"})]["user_name"] = "Renamed"
+	run(t, w, b, firstNight.Add(time.Hour), jobs.Request{})
+	for _, name := range []string{"workspaces", "members", "agents", "canvases", "grids"} {
+		for key, row := range w.tables[name].rows {
+			if row["workspace_id"] == "w1" {
+				delete(w.tables[name].rows, key)
+			}
+		}
+	}
+	for i, full := range []bool{false, true, false} {
+		at := secondNight.AddDate(0, 0, i)
+		run(t, w, b, at, jobs.Request{Full: full})
+		date := at.Format(time.DateOnly)
+		logs := logsOf(t, b, date)
+		for table, want := range map[string]string{
+			"generation_log":    stamp(at) + "|w1|Space w1|u1|Renamed|u1@x.org|2026-11-18|c1|Canvas|s1|Grid|Text|Chat|∅|Custom – User Saved|b1|Bot|false|1",
+			"user_activity_log": "w1|Space w1|u1|Renamed|u1@x.org|2026-11-18",
+		} {
+			key := table + "/snapshot_date=" + date + "/part-00000.parquet"
+			if rows := rowsOf(t, key, logs[key]); len(rows) != 1 || rows[0] != want {
+				t.Errorf("%s, %s: %q, want %q", date, table, rows, want)
+			}
+		}
+	}
+}
+
 // All dates of a backfill have one run time.
 func TestBackfillKeepsArrivals(t *testing.T) {
 	w, b := newWorld(t, "UTC"), newBucket(t)
@@ -91,6 +125,84 @@ func TestBackfillKeepsArrivals(t *testing.T) {
 	}
 	if d := userDates(t, want, "u2"); d != "∅ ∅ ∅ ∅" {
 		t.Errorf("before it arrived: %s", d)
+	}
+}
+
+// A backfill asks for what arrived in between, too, and the next night does not ask for that again: what belongs to days
+// after the date that is published again is kept for them.
+func TestBackfillLosesNoArrival(t *testing.T) {
+	for _, m := range []mode{arrival, arrivalDay} {
+		t.Run(string(m), func(t *testing.T) {
+			w, b := newWorld(t, "UTC"), newBucket(t)
+			w.logins.mode = m
+			w.logins.rows = []event{login("e1", "u1", "2026-11-08T08:00:00Z", "2026-11-08T08:00:00Z")}
+			run(t, w, b, firstNight, jobs.Request{})
+			w.logins.rows = append(w.logins.rows, login("late", "u2", "2026-11-15T09:00:00Z", stamp(firstNight.Add(time.Hour))))
+			w.write(t)
+			day := calendar.Civil(2026, 11, 10)
+			if _, err := newNight(t, w, b, firstNight.Add(6*time.Hour)).Backfill(t.Context(), calendar.Days{From: day, To: day + 1}, false); err != nil {
+				t.Fatal(err)
+			}
+			if d := userDates(t, logsOf(t, b, "2026-11-10"), "u2"); d != "∅ ∅ ∅ ∅" {
+				t.Errorf("2026-11-10: u2 %s", d)
+			}
+			run(t, w, b, secondNight, jobs.Request{})
+			if d := userDates(t, logsOf(t, b, "2026-11-21"), "u2"); d != "2026-11-15 2026-11-15 ∅ ∅" {
+				t.Errorf("2026-11-21: u2 %s", d)
+			}
+		})
+	}
+}
+
+// The config changes, and the first run that knows is for a past date: no day keeps facts of the old config.
+func TestBackfillWithAnotherConfig(t *testing.T) {
+	for _, m := range []mode{lookback, arrival, arrivalDay, dated} {
+		t.Run(string(m), func(t *testing.T) {
+			w, b := newWorld(t, "UTC"), newBucket(t)
+			w.gens.mode = m
+			for i, day := range []string{"2026-11-05", "2026-11-15", "2026-11-19"} {
+				g := generation(fmt.Sprint("g", i), "u1", day+"T08:00:00Z")
+				g["arrived_at"] = g["created_at"]
+				w.gens.rows = append(w.gens.rows, g)
+				w.gens.files[day+"/a.csv"] = []event{g}
+			}
+			run(t, w, b, firstNight, jobs.Request{})
+			binding := strings.TrimSpace(strings.TrimPrefix(w.gens.config(), "  generations: "))
+			w.bindings["generations"] = strings.TrimSuffix(binding, "}") + ", mappings: { generation_feature: { Chat: Agent } } }"
+			w.write(t)
+			day := calendar.Civil(2026, 11, 10)
+			if _, err := newNight(t, w, b, firstNight.Add(time.Hour)).Backfill(t.Context(), calendar.Days{From: day, To: day + 1}, false); err != nil {
+				t.Fatal(err)
+			}
+			run(t, w, b, secondNight, jobs.Request{})
+			fresh := newBucket(t)
+			run(t, w, fresh, secondNight, jobs.Request{})
+			report(t, "a fresh lake", logsOf(t, fresh, "2026-11-21"), logsOf(t, b, "2026-11-21"))
+		})
+	}
+}
+
+// history_start is moved: what lies before it now is not kept, what lies after it now is read.
+func TestHistoryStartMoved(t *testing.T) {
+	for _, m := range []mode{lookback, arrivalDay, dated} {
+		for _, starts := range [][2]string{{"2026-11-01", "2026-11-10"}, {"2026-11-10", "2026-11-01"}} {
+			t.Run(fmt.Sprintf("%s, from %s to %s", m, starts[0], starts[1]), func(t *testing.T) {
+				w, b := newWorld(t, "UTC"), newBucket(t)
+				w.logins.mode = m
+				for i, day := range []string{"2026-11-05", "2026-11-15"} {
+					l := login(fmt.Sprint("l", i), "u1", day+"T08:00:00Z", day+"T08:00:00Z")
+					w.logins.rows = append(w.logins.rows, l)
+					w.logins.files[day+"/a.csv"] = []event{l}
+				}
+				w.settings = "history_start: " + starts[0] + "\n"
+				run(t, w, b, firstNight, jobs.Request{})
+				w.settings = "history_start: " + starts[1] + "\n"
+				run(t, w, b, secondNight, jobs.Request{})
+				fresh := newBucket(t)
+				run(t, w, fresh, secondNight, jobs.Request{})
+				report(t, "a fresh lake", logsOf(t, fresh, "2026-11-21"), logsOf(t, b, "2026-11-21"))
+			})
+		}
 	}
 }
 
