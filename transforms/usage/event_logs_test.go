@@ -50,7 +50,7 @@ func TestGenerationLogNamesAndFallbacks(t *testing.T) {
 		gen("u1", at).with("agent_id", "b2"), // the type last known
 		gen("u1", at).with("agent_id", "b9"), // no type at all
 		gen("u1", at).with("generation_agent_type", "Never seen"),
-		gen("u1", at).with("workspace_id", "w0"), // a workspace nobody knows
+		gen("u1", at).with("workspace_id", "w0"),                   // a workspace nobody knows
 		gen("u1", at).with("workspace_id", "w9", "agent_id", "b1"), // the same user and agent elsewhere
 		gen("u1", at).with("generation_type", "Hum"),
 	}
