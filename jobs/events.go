@@ -136,7 +136,9 @@ func (e *eventSet) readChanges(ctx context.Context) (kept []*run, err error) {
 	} else {
 		kept = e.before.runs()
 	}
-	q := sqldb.Query{From: e.bound(min(from, e.date)), To: e.date.Start(e.spec.Zone), ChangedSince: since}
+	// A past date that is published again asks up to where the nights came: what arrived meanwhile for later days is
+	// handed over now or never.
+	q := sqldb.Query{From: e.bound(min(from, e.date)), To: e.after.CoveredTo.Start(e.spec.Zone), ChangedSince: since}
 	e.night.progress().Stage("read " + e.def.Name)
 	b := e.newBuild(e.started.UTC().Format("20060102T150405.000000000Z"), "")
 	b.needID = true
@@ -152,18 +154,20 @@ func (e *eventSet) readChanges(ctx context.Context) (kept []*run, err error) {
 	return kept, b.finish()
 }
 
-// readDays reads the days not yet covered and, before them, as many as the config looks back: each day is replaced.
+// readDays reads the days not yet covered and, before them, as many as the config looks back: each day is replaced. When
+// everything is read again no day stays as it was, those after a past run date included.
 func (e *eventSet) readDays(ctx context.Context) (kept []*run, err error) {
 	days := calendar.Days{From: min(e.before.CoveredTo, e.date).AddDays(-e.cfg.LookbackDays), To: e.date}
 	if start := e.historyStart(); e.full || !e.cfg.Uses("from") || days.From < start {
 		days.From = start
 	}
+	if e.full {
+		days.To = e.after.CoveredTo
+		e.gone = e.before.runs()
+	}
 	for _, r := range e.before.runs() {
-		switch d := r.Info.From; {
-		case !days.Contains(d):
+		if !e.full && !days.Contains(r.Info.From) {
 			kept = append(kept, r)
-		case e.full:
-			e.gone = append(e.gone, r)
 		}
 	}
 	q := sqldb.Query{From: e.bound(days.From), To: days.To.Start(e.spec.Zone)}
