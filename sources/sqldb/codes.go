@@ -1,7 +1,6 @@
 package sqldb
 
 import (
-	"bytes"
 	"encoding/binary"
 
 	"github.com/apache/arrow/go/v17/arrow"
@@ -27,17 +26,19 @@ type codes struct {
 	data  []byte
 	ends  []uint32 // where each value ends in data
 	seen  int      // values given a code
-	last  int32    // the code given last: values often repeat
+	last  slot     // of the value given a code last: values often repeat
 	dict  arrow.Array
 }
 
+// slot says where its value is, so that a look at it leads straight there.
 type slot struct {
-	hash uint32
-	code int32 // plus one; 0 is a free slot
+	hash       uint32
+	code       int32 // plus one; 0 is a free slot
+	start, end uint32
 }
 
 func newCodes(mem memory.Allocator) *codes {
-	return &codes{mem: mem, slots: make([]slot, 256), last: -1}
+	return &codes{mem: mem, slots: make([]slot, 256)}
 }
 
 func (c *codes) value(code int32) []byte {
@@ -51,23 +52,22 @@ func (c *codes) value(code int32) []byte {
 // code returns the code of v, or false where codes have come to cost more than they save.
 func (c *codes) code(v []byte) (int32, bool) {
 	c.seen++
-	if c.last >= 0 && bytes.Equal(c.value(c.last), v) {
-		return c.last, true
+	if s := &c.last; s.code != 0 && s.end-s.start == uint32(len(v)) && string(c.data[s.start:s.end]) == string(v) {
+		return s.code - 1, true
 	}
 	hash := uint32(xxh3.Hash(v))
 	mask := uint32(len(c.slots) - 1)
 	for i := hash & mask; ; i = (i + 1) & mask {
-		s := c.slots[i]
+		s := &c.slots[i]
 		if s.code == 0 {
 			if !c.add(v, hash, i) {
 				return 0, false
 			}
-			c.last = int32(len(c.ends) - 1)
-			return c.last, true
+			return c.last.code - 1, true
 		}
-		if s.hash == hash && bytes.Equal(c.value(s.code-1), v) {
-			c.last = s.code - 1
-			return c.last, true
+		if s.hash == hash && string(c.data[s.start:s.end]) == string(v) {
+			c.last = *s
+			return s.code - 1, true
 		}
 	}
 }
@@ -77,9 +77,11 @@ func (c *codes) add(v []byte, hash, i uint32) bool {
 	if len(c.ends) >= maxCodes || len(v) > maxCodeValue || len(c.data)+len(v) > maxCodeBytes || c.seen >= firstLook && !c.pays() {
 		return false
 	}
+	start := uint32(len(c.data))
 	c.data = append(c.data, v...)
 	c.ends = append(c.ends, uint32(len(c.data)))
-	c.slots[i] = slot{hash, int32(len(c.ends))}
+	c.last = slot{hash, int32(len(c.ends)), start, uint32(len(c.data))}
+	c.slots[i] = c.last
 	if c.dict != nil {
 		c.dict.Release()
 		c.dict = nil

@@ -28,7 +28,7 @@ type column struct {
 
 	codes *codes // set while text is collected by code
 
-	// What valid, fixed and offsets hold, to write without calls.
+	// What valid, fixed and offsets hold, to write without calls. From n on, all of validBits are set.
 	validBits, fixedBytes, offsetBytes []byte
 }
 
@@ -72,7 +72,11 @@ func (c *column) reserve(n int) {
 		(*b).Resize(size)
 		return (*b).Bytes()
 	}
+	set := len(c.validBits)
 	c.validBits = grow(&c.valid, (n+7)/8)
+	for i := set; i < len(c.validBits); i++ {
+		c.validBits[i] = 0xff
+	}
 	switch {
 	case c.isVar():
 		c.offsetBytes = grow(&c.offsets, (n+1)*4)
@@ -86,13 +90,12 @@ func (c *column) reserve(n int) {
 	}
 }
 
-// next makes room for a value, marks it and returns its position.
-func (c *column) next(ok bool) int {
+// next makes room for a value and returns its position. The value counts as valid: null clears its bit.
+func (c *column) next() int {
 	i := c.n
 	if i >= c.room {
 		c.reserve(max(firstRoom, 2*c.room))
 	}
-	setBit(c.validBits, i, ok)
 	c.n = i + 1
 	return i
 }
@@ -107,32 +110,35 @@ func setBit(bits []byte, i int, on bool) {
 }
 
 func (c *column) null() {
-	i := c.next(false)
+	i := c.next()
+	setBit(c.validBits, i, false)
 	c.nulls++
 	switch {
 	case c.isVar():
 		binary.NativeEndian.PutUint32(c.offsetBytes[(i+1)*4:], uint32(c.used))
-	case c.valueWidth() == 0:
+	case c.codes != nil || c.width == 4:
+		binary.NativeEndian.PutUint32(c.fixedBytes[i*4:], 0)
+	case c.width == 8:
+		binary.NativeEndian.PutUint64(c.fixedBytes[i*8:], 0)
+	default: // bool
 		setBit(c.fixedBytes, i, false)
-	default:
-		clear(c.fixedBytes[i*c.valueWidth() : (i+1)*c.valueWidth()])
 	}
 }
 
-func (c *column) bool(v bool) { setBit(c.fixedBytesFor(c.next(true)), c.n-1, v) }
+func (c *column) bool(v bool) { setBit(c.fixedBytesFor(c.next()), c.n-1, v) }
 
 // fixedBytesFor is fixedBytes, evaluated after next has made room.
 func (c *column) fixedBytesFor(int) []byte { return c.fixedBytes }
 
 // word32 adds the bits of an int32 or float32.
 func (c *column) word32(v uint32) {
-	i := c.next(true)
+	i := c.next()
 	binary.NativeEndian.PutUint32(c.fixedBytes[i*4:], v)
 }
 
 // word64 adds the bits of an int64, uint64, float64 or timestamp.
 func (c *column) word64(v uint64) {
-	i := c.next(true)
+	i := c.next()
 	binary.NativeEndian.PutUint64(c.fixedBytes[i*8:], v)
 }
 
@@ -150,7 +156,7 @@ func (c *column) text(v []byte) {
 		}
 		c.plain()
 	}
-	i := c.next(true)
+	i := c.next()
 	c.grow(len(v))
 	copy(c.bytes.Buf()[c.used:], v)
 	c.used += len(v)
@@ -202,6 +208,7 @@ func (c *column) truncate(n int) {
 	}
 	if c.validBits[n>>3]&(1<<(n&7)) == 0 {
 		c.nulls--
+		setBit(c.validBits, n, true)
 	}
 	if c.isVar() {
 		c.used = int(binary.NativeEndian.Uint32(c.offsetBytes[n*4:]))

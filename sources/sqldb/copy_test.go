@@ -105,6 +105,35 @@ func TestCopyStreamCuts(t *testing.T) {
 	})
 }
 
+// BenchmarkCopyStream decodes without a server: rows of a number, a moment and a name of one of 400 users.
+func BenchmarkCopyStream(b *testing.B) {
+	rows := make([][3]any, 100_000)
+	for i := range rows {
+		rows[i] = [3]any{int64(i), int64(i) * 1_000_000, fmt.Sprintf("user-%d", i%400)}
+		if i%4 == 0 {
+			rows[i][2] = nil
+		}
+	}
+	p := copyBytes(rows)
+	b.SetBytes(int64(len(p)))
+	b.ReportAllocs()
+	for b.Loop() {
+		r := newRows("test", defaultBatchRows, pgFields(copyColumns), memory.NewGoAllocator(), func(b sources.Batch) bool {
+			b.Record.Release()
+			return true
+		})
+		s := &copyStream{rows: r, columns: copyColumns}
+		if _, err := s.Write(p); err != nil {
+			b.Fatal(err)
+		}
+		r.flush()
+		r.release()
+		if r.row != int64(len(rows)+1) {
+			b.Fatalf("%d rows", r.row-1)
+		}
+	}
+}
+
 func TestCopyStreamMalformed(t *testing.T) {
 	good := copyBytes([][3]any{{int64(1), int64(2), "x"}})
 	change := func(at int, to byte) []byte {

@@ -253,15 +253,29 @@ func malformedValue(c *column, v []byte) error {
 	return malformed(fmt.Sprintf("column %q holds a value of %d bytes", c.name, len(v)))
 }
 
-func appendUUID(dst, v []byte) []byte {
-	const hex = "0123456789abcdef"
-	for i, b := range v {
-		if i == 4 || i == 6 || i == 8 || i == 10 {
-			dst = append(dst, '-')
-		}
-		dst = append(dst, hex[b>>4], hex[b&15])
+// hexPairs are the two digits of each byte.
+var hexPairs = func() (pairs [256][2]byte) {
+	const digits = "0123456789abcdef"
+	for i := range pairs {
+		pairs[i] = [2]byte{digits[i>>4], digits[i&15]}
 	}
-	return dst
+	return pairs
+}()
+
+// appendUUID renders the 16 bytes of a UUID.
+func appendUUID(dst, v []byte) []byte {
+	var text [36]byte
+	at := 0
+	for i, b := range v[:16] {
+		if i == 4 || i == 6 || i == 8 || i == 10 {
+			text[at] = '-'
+			at++
+		}
+		pair := &hexPairs[b]
+		text[at], text[at+1] = pair[0], pair[1]
+		at += 2
+	}
+	return append(dst, text[:]...)
 }
 
 // appendInet renders inet and cidr as PostgreSQL prints them.
