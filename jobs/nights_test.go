@@ -322,9 +322,11 @@ func TestFullMendsState(t *testing.T) {
 			run(t, w, b, firstNight.Add(time.Hour), jobs.Request{Full: true})
 			w.logins.rows = append(w.logins.rows, login("e", "u2", "2026-11-20T10:00:00Z", "2026-11-20T10:00:00Z"))
 			w.logins.files["2026-11-20/a.csv"] = []event{login("e", "u2", "2026-11-20T10:00:00Z", "")}
-			w.write(t)
+			undamaged := copyOf(t, b)
+			run(t, w, undamaged, secondNight, jobs.Request{})
+			want := logsOf(t, undamaged, "2026-11-21")
 			for key := range sinktest.Dump(t, b, "state/") {
-				for _, damage := range []string{"gone", "cut short", "garbage"} {
+				for _, damage := range []string{"gone", "cut short", "garbage", "a bit"} {
 					c := copyOf(t, b)
 					whole, err := c.ReadAll(t.Context(), "state/"+key)
 					if err != nil {
@@ -335,6 +337,13 @@ func TestFullMendsState(t *testing.T) {
 						err = c.Delete(t.Context(), "state/"+key)
 					case "cut short":
 						err = c.WriteAll(t.Context(), "state/"+key, whole[:len(whole)/2], nil)
+					case "a bit":
+						flipped := bytes.Clone(whole)
+						flipped[len(flipped)/3] ^= 4
+						if key == "index.json" {
+							flipped = whole // it names the others; its own text is not checked
+						}
+						err = c.WriteAll(t.Context(), "state/"+key, flipped, nil)
 					default:
 						err = c.WriteAll(t.Context(), "state/"+key, bytes.Repeat([]byte{0xA5}, len(whole)), nil)
 					}
@@ -353,6 +362,8 @@ func TestFullMendsState(t *testing.T) {
 						if strings.Contains(err.Error(), "internal error") {
 							t.Errorf("%s %s: a panic: %.200s", key, damage, err)
 						}
+					} else if key != "index.json" {
+						report(t, key+" "+damage, want, logsOf(t, c, "2026-11-21"))
 					}
 					if _, err := newNight(t, w, c, secondNight).Run(t.Context(), jobs.Request{Full: true}); err != nil {
 						t.Errorf("%s %s: a full run: %v", key, damage, err)
