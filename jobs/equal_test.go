@@ -92,7 +92,7 @@ func scenario(t *testing.T, seed uint64) {
 	}
 	report(t, "rows in another order", published, logsOf(t, b2, date))
 	if order == nil {
-		if keys := differing(comparable(sinktest.Dump(t, b, "")), comparable(sinktest.Dump(t, b2, ""))); keys != nil {
+		if keys := differing(comparing(sinktest.Dump(t, b, "")), comparing(sinktest.Dump(t, b2, ""))); keys != nil {
 			t.Errorf("the same nights twice: objects differ: %v", keys)
 		}
 	}
@@ -100,7 +100,7 @@ func scenario(t *testing.T, seed uint64) {
 
 // comparable leaves out what two lakes of the same nights may differ in: state, which holds fingerprints of the folders
 // that the sources are in, and the order of the rows in quarantine, since files are read at the same time.
-func comparable(objects map[string][]byte) map[string][]byte {
+func comparing(objects map[string][]byte) map[string][]byte {
 	for key, data := range objects {
 		switch {
 		case strings.HasPrefix(key, "state/"):

@@ -239,8 +239,11 @@ func TestMergerAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	for range m.Blocks() {
-		break
+	for _, err := range m.Blocks() {
+		if err != nil {
+			t.Fatal(err)
+		}
+		break // the next loops begin anew
 	}
 	for range 2 {
 		n := 0
