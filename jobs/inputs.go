@@ -93,6 +93,9 @@ type dataset struct {
 	reject func(ctx context.Context, r lake.Rejected) error
 
 	objects, unchanged, queries, read, rejected, duplicate, late atomic.Int64
+	whole                                                        atomic.Bool // all of it was read tonight
+	held                                                         sync.Map    // keys of files that are as they were, and were not read
+	listed                                                       atomic.Bool // held is complete
 
 	notes   sync.Once
 	unknown unknownValues

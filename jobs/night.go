@@ -153,7 +153,7 @@ func (r *nightRun) read(ctx context.Context, temp *scratch) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, quarantine.close(ctx)) }()
+	defer func() { err = errors.Join(err, quarantine.close(ctx, r)) }()
 	in, err := n.openInputs(ctx, r.names)
 	if err != nil {
 		return err

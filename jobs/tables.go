@@ -85,6 +85,7 @@ func (d *dataset) table(ctx context.Context, r *nightRun) (*current.Table, error
 			}
 		}
 	}
+	d.whole.Store(true)
 	table, duplicates, err := current.Collect(d.night.Mem, d.def, batches)
 	d.duplicate.Add(duplicates)
 	return table, err
