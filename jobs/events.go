@@ -118,8 +118,37 @@ func (e *eventSet) readFiles(ctx context.Context) (kept []*run, err error) {
 			e.gone = append(e.gone, r)
 		}
 	}
+	e.warnOfFiles(have)
 	e.night.progress().Stage("read " + e.def.Name)
 	return kept, parallel(ctx, wanted, e.readPartition)
+}
+
+// warnOfFiles tells when there are no files at all, and when files that the night before read are there no more: a folder
+// that is not mounted looks like that, too, and its events go from the logs.
+func (e *eventSet) warnOfFiles(have map[string]bucket.Partition) {
+	if len(have) == 0 {
+		e.warn("no file of source %s matches %q; check the path and the source's URL if there should be some", e.cfg.Source, e.cfg.Path)
+	}
+	if e.before.Fingerprint != e.after.Fingerprint {
+		return
+	}
+	gone, events := map[string]bool{}, int64(0)
+	year := calendar.Windows(e.date).Year
+	for _, r := range e.before.runs() {
+		if _, ok := have[r.Delivery]; ok {
+			continue
+		}
+		for day, n := range r.Info.ByDay {
+			if year.Contains(day) {
+				gone[r.Delivery] = true
+				events += n
+			}
+		}
+	}
+	if len(gone) > 0 {
+		e.warn("%d deliveries that were read before are there no more; of their %d events in the rolling year those that no other "+
+			"delivery holds are no longer in the logs", len(gone), events)
+	}
 }
 
 func (e *eventSet) readPartition(ctx context.Context, p bucket.Partition) error {

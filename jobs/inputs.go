@@ -98,6 +98,7 @@ type dataset struct {
 	listed                                                       atomic.Bool // held is complete
 
 	notes   sync.Once
+	odd     []string // what is worth a warning; only its own goroutine adds to it
 	unknown unknownValues
 }
 
@@ -209,6 +210,13 @@ func releaseOf(b *sources.Batch) {
 func (d *dataset) quarantine(ctx context.Context, object string, row int64, column, value, reason string) error {
 	d.rejected.Add(1)
 	return d.reject(ctx, lake.Rejected{Dataset: d.def.Name, Object: object, Row: row, Column: column, Value: value, Reason: reason})
+}
+
+// warn notes something that does not stop the run, for the log, the manifest and whoever started it.
+func (d *dataset) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	d.night.Log.Warn(text, "dataset", d.def.Name)
+	d.odd = append(d.odd, d.def.Name+": "+text)
 }
 
 // summary is what the manifest says of the dataset.

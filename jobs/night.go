@@ -256,7 +256,8 @@ func (r *nightRun) summaries() (all []lake.Dataset) {
 func (r *nightRun) allWarnings() []string {
 	all := slices.Clone(r.warnings)
 	for _, name := range r.names {
-		all = append(all, r.datasets[name].unknown.warnings(name)...)
+		d := r.datasets[name]
+		all = append(append(all, d.odd...), d.unknown.warnings(name)...)
 	}
 	return all
 }
