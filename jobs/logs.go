@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"golang.org/x/sync/errgroup"
@@ -67,6 +68,14 @@ func (r *nightRun) makeLogs(ctx context.Context, p *lake.Publication) error {
 	}
 	r.checkTotals(r.total, activity, generations)
 	return nil
+}
+
+// sortLogs brings the logs, which are made in the order that their making needs, into the order in which people know them.
+func (r *nightRun) sortLogs() {
+	place := func(log lake.Log) int {
+		return slices.IndexFunc(dictionary.Logs(), func(t *dictionary.Table) bool { return t.Name == log.Table })
+	}
+	slices.SortFunc(r.logs, func(a, b lake.Log) int { return place(a) - place(b) })
 }
 
 // one yields a single record, which passes to the consumer.

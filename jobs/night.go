@@ -52,9 +52,9 @@ func (n *Night) Run(ctx context.Context, req Request) (out *Outcome, err error) 
 	err = r.run(ctx, out)
 	out.Took = n.Now().Sub(began)
 	if err != nil {
-		log.Error("run failed", "error", err, "took", out.Took)
+		log.Error("run failed", "error", err, "seconds", out.Took.Seconds())
 	} else {
-		log.Info("run done", "published", out.Published, "took", out.Took)
+		log.Info("run done", "published", out.Published, "seconds", out.Took.Seconds())
 	}
 	if r.dry {
 		return out, err
@@ -121,6 +121,7 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	if err := r.makeLogs(ctx, publication); err != nil {
 		return err
 	}
+	r.sortLogs()
 	out.Manifest = lake.Manifest{RunInfo: r.info(), Datasets: r.summaries(), Logs: r.logs, Checks: r.checks, Warnings: r.allWarnings()}
 	if err := failed(r.checks); err != nil {
 		return err

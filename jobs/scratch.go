@@ -18,7 +18,7 @@ type scratch struct {
 func newScratch(dir string) (*scratch, error) {
 	f, err := os.CreateTemp(dir, "usagereport-*.scratch")
 	if err != nil {
-		return nil, fmt.Errorf("make a temporary file: %w", err)
+		return nil, fmt.Errorf("make a temporary file: %w; set TMPDIR to a folder that can be written to and has room", err)
 	}
 	// Without a name it is gone when the process is, however it ends.
 	if err := os.Remove(f.Name()); err != nil {

@@ -32,3 +32,15 @@ func TestMissingFiles(t *testing.T) {
 		"of their 1 events in the rolling year those that no other delivery holds are no longer in the logs")
 	expect("still", run(t, w, b, secondNight, jobs.Request{}), none)
 }
+
+// The manifest has the logs in the dictionary's order, in whichever they were made.
+func TestOrderOfLogs(t *testing.T) {
+	out := run(t, newWorld(t, "UTC"), newBucket(t), firstNight, jobs.Request{})
+	var got []string
+	for _, log := range out.Manifest.Logs {
+		got = append(got, log.Table)
+	}
+	if want := []string{"user_log", "group_members_log", "agents_log", "user_activity_log", "generation_log"}; !slices.Equal(got, want) {
+		t.Errorf("logs %q, want %q", got, want)
+	}
+}
