@@ -120,6 +120,10 @@ func (e *eventSet) readFiles(ctx context.Context) (kept []*run, err error) {
 	}
 	e.warnOfFiles(have)
 	e.night.progress().Stage("read " + e.def.Name)
+	if len(wanted) > 0 {
+		newest := wanted[len(wanted)-1].Files
+		e.noteFile(ctx, newest[len(newest)-1])
+	}
 	return kept, parallel(ctx, wanted, e.readPartition)
 }
 
@@ -154,7 +158,7 @@ func (e *eventSet) warnOfFiles(have map[string]bucket.Partition) {
 func (e *eventSet) readPartition(ctx context.Context, p bucket.Partition) error {
 	b := e.newBuild(p.Name, p.Fingerprint)
 	for _, f := range p.Files {
-		if err := e.each(ctx, e.file(ctx, f), b.add); err != nil {
+		if err := e.eachOf(ctx, f, b.add); err != nil {
 			return err
 		}
 	}

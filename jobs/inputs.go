@@ -138,6 +138,36 @@ func (d *dataset) file(ctx context.Context, f bucket.File) iter.Seq2[sources.Bat
 	return d.in.buckets[d.cfg.Source].Read(ctx, f, d.readOptions())
 }
 
+// eachOf is each for the rows of a file.
+func (d *dataset) eachOf(ctx context.Context, f bucket.File, use func(arrow.Record) error) error {
+	err := d.each(ctx, d.file(ctx, f), use)
+	if !errors.Is(err, conform.ErrSchema) {
+		return err
+	}
+	// Only the columns that are wanted were read. Whoever looks for one that is missing wants to see the others.
+	if schema, schemaErr := d.in.buckets[d.cfg.Source].Schema(ctx, f, d.readOptions()); schemaErr == nil {
+		if _, bindErr := d.rules.Bind(schema); bindErr != nil {
+			return fmt.Errorf("%s: %w", f.Key, bindErr)
+		}
+	}
+	return err
+}
+
+// noteFile notes the columns of a file that nothing uses. What else may be wrong with it shows when it is read.
+func (d *dataset) noteFile(ctx context.Context, f bucket.File) {
+	if schema, err := d.in.buckets[d.cfg.Source].Schema(ctx, f, d.readOptions()); err == nil {
+		if notes, err := d.rules.Bind(schema); err == nil {
+			d.note(notes)
+		}
+	}
+}
+
+func (d *dataset) note(notes conform.Notes) {
+	if len(notes.Ignored) > 0 {
+		d.night.Log.Info("columns ignored", "dataset", d.def.Name, "columns", notes.Ignored)
+	}
+}
+
 func (d *dataset) readOptions() bucket.ReadOptions {
 	o := bucket.ReadOptions{Format: string(d.cfg.FileFormat), Columns: d.rules.Wanted()}
 	if d.cfg.Delimiter != "" {
@@ -176,9 +206,8 @@ func (d *dataset) batch(ctx context.Context, b *sources.Batch, use func(arrow.Re
 	var bindErr error
 	d.notes.Do(func() {
 		var notes conform.Notes
-		if notes, bindErr = d.rules.Bind(b.Record.Schema()); len(notes.Ignored) > 0 {
-			d.night.Log.Info("columns ignored", "dataset", d.def.Name, "columns", notes.Ignored)
-		}
+		notes, bindErr = d.rules.Bind(b.Record.Schema())
+		d.note(notes)
 	})
 	if bindErr != nil {
 		return fmt.Errorf("%s: %w", b.Object, bindErr)

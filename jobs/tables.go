@@ -79,8 +79,9 @@ func (d *dataset) table(ctx context.Context, r *nightRun) (*current.Table, error
 		if err != nil {
 			return nil, err
 		}
+		d.noteFile(ctx, p[len(p)-1])
 		for _, f := range p {
-			if err := d.each(ctx, d.file(ctx, f), keep); err != nil {
+			if err := d.eachOf(ctx, f, keep); err != nil {
 				return nil, err
 			}
 		}
