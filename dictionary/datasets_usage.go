@@ -118,7 +118,7 @@ var Generations = &Table{
 		{Name: "agent_id", Doc: "The agent that was used."},
 		{Name: "generation_agent_type", Enum: generationAgentTypes, Doc: "The kind of agent that was used, else that of the agent with agent_id."},
 		{Name: "used_iq", Kind: Boolean, Doc: "True where knowledge or a brand voice was used, null is false."},
-		{Name: "content_generations", Kind: Integer, Doc: "How many generations the row stands for, null is 1."},
+		{Name: "content_generations", Kind: Integer, Sum: true, Doc: "How many generations the row stands for, null is 1."},
 	},
 }
 
