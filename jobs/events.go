@@ -69,6 +69,11 @@ func (e *eventSet) readAll(ctx context.Context) error {
 		return err
 	}
 	e.whole.Store(e.full)
+	e.after.Loose = e.loose.Load() || e.before.Loose && !e.full
+	if e.after.Loose && !e.before.Loose && !e.full {
+		// Tonight's bounds were too narrow for them: the next night begins where this one did.
+		e.after.CoveredTo, e.after.Started = e.before.CoveredTo, e.before.Started
+	}
 	e.runs = slices.Concat(kept, e.built)
 	slices.SortFunc(e.runs, order)
 	if e.cfg.IsQuery() && e.cfg.Uses("changed_since") {
@@ -177,6 +182,11 @@ func (e *eventSet) readChanges(ctx context.Context) (kept []*run, err error) {
 	// A past date that is published again asks up to where the nights came: what arrived meanwhile for later days is
 	// handed over now or never.
 	q := sqldb.Query{From: e.bound(min(from, e.date)), To: e.after.CoveredTo.Start(e.spec.Zone), ChangedSince: since}
+	if e.full {
+		q.To = q.To.AddDate(0, 0, looseDays) // how the timestamps sort is yet to be seen
+	} else if e.before.Loose {
+		q = widened(q)
+	}
 	e.night.progress().Stage("read " + e.def.Name)
 	b := e.newBuild(e.started.UTC().Format("20060102T150405.000000000Z"), "")
 	b.needID = true
@@ -209,6 +219,9 @@ func (e *eventSet) readDays(ctx context.Context) (kept []*run, err error) {
 		}
 	}
 	q := sqldb.Query{From: e.bound(days.From), To: days.To.Start(e.spec.Zone)}
+	if e.full || e.before.Loose {
+		q = widened(q)
+	}
 	e.night.progress().Stage("read " + e.def.Name)
 	b := e.newBuild("", "")
 	b.days = &days
@@ -220,6 +233,22 @@ func (e *eventSet) readDays(ctx context.Context) (kept []*run, err error) {
 	}
 	e.gone = slices.DeleteFunc(e.gone, func(r *run) bool { return b.byDay[r.Info.From] > 0 })
 	return kept, nil
+}
+
+// looseDays is how far from its place a timestamp can sort: text by the day alone, and the day that of another zone.
+const looseDays = 2
+
+// widened returns q with bounds further out, for timestamps that do not sort as their instants do (see loose): rows that the
+// query keeps back would be lost, those of other days wait in the state for their night or are left out, and events that
+// are handed over again count once.
+func widened(q sqldb.Query) sqldb.Query {
+	for _, bound := range []*time.Time{&q.From, &q.ChangedSince} {
+		if !bound.IsZero() {
+			*bound = bound.AddDate(0, 0, -looseDays)
+		}
+	}
+	q.To = q.To.AddDate(0, 0, looseDays)
+	return q
 }
 
 // theBeginning is a day before all others.

@@ -97,6 +97,9 @@ type dataset struct {
 	held                                                         sync.Map    // keys of files that are as they were, and were not read
 	listed                                                       atomic.Bool // held is complete
 
+	instant string      // the source's name of the column that says when, of events in a database
+	loose   atomic.Bool // that column does not sort as its instants do
+
 	notes   sync.Once
 	odd     []string // what is worth a warning; only its own goroutine adds to it
 	unknown unknownValues
@@ -211,6 +214,9 @@ func (d *dataset) batch(ctx context.Context, b *sources.Batch, use func(arrow.Re
 	})
 	if bindErr != nil {
 		return fmt.Errorf("%s: %w", b.Object, bindErr)
+	}
+	if d.instant != "" && loose(b.Record, d.instant, d.cfg.Location()) {
+		d.loose.Store(true)
 	}
 	rec, rejected, err := d.rules.Conform(b.Record)
 	if err != nil {

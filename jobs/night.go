@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -215,8 +216,12 @@ func (r *nightRun) readEvents(ctx context.Context) error {
 }
 
 func (r *nightRun) newEvents(name string, spec *facts.Spec) *eventSet {
+	d := r.datasets[name]
+	if d.cfg.IsQuery() {
+		d.instant = cmp.Or(d.cfg.Columns[spec.Instant], spec.Instant)
+	}
 	return &eventSet{
-		dataset: r.datasets[name], spec: spec, blobs: r.blobs, date: r.date, started: r.started, full: r.full,
+		dataset: d, spec: spec, blobs: r.blobs, date: r.date, started: r.started, full: r.full,
 		before: r.state.Datasets[name],
 	}
 }

@@ -43,9 +43,10 @@ type state struct {
 
 // events is the state of one event dataset.
 type events struct {
-	Fingerprint string                  `json:"fingerprint"` // of its config: other facts need other config
-	CoveredTo   calendar.Date           `json:"covered_to"`  // days before it have been read
-	Started     time.Time               `json:"started"`     // of the last successful run: the next one's :changed_since
+	Fingerprint string                  `json:"fingerprint"`     // of its config: other facts need other config
+	CoveredTo   calendar.Date           `json:"covered_to"`      // days before it have been read
+	Started     time.Time               `json:"started"`         // of the last successful run: the next one's :changed_since
+	Loose       bool                    `json:"loose,omitempty"` // its timestamps do not sort as their instants do
 	Runs        []run                   `json:"runs"`
 	Shared      string                  `json:"shared,omitempty"` // events that several runs hold
 	Days        map[calendar.Date]int64 `json:"days"`             // distinct events per day
