@@ -68,26 +68,37 @@ func (r *nightRun) checkTotals(published int64, activity, generations usage.Tota
 	r.check("login_total", logins == activity.Facts, map[string]int64{
 		"distinct_source_events": logins, "daily_facts": activity.Facts,
 	}, "the distinct logins in the window and the sum of the daily facts differ")
+	members, creators := r.orphans()
 	r.check("joins", true, map[string]int64{
 		"user_activity_log_without_user": activity.NoUser,
 		"generation_log_without_user":    generations.NoUser,
 		"generation_log_without_agent":   generations.NoAgent,
-		"group_members_log_without_user": r.orphans(),
+		"group_members_log_without_user": members, "group_members_log_without_creator": creators,
 	}, "")
 }
 
-// orphans counts the group members and creators of groups who are no members of the workspace.
-func (r *nightRun) orphans() (n int64) {
+// orphans counts the rows of the Group Members Log whose member, and whose group's creator, is no member of the workspace.
+func (r *nightRun) orphans() (members, creators int64) {
 	today := r.tables.today
-	gm := today["group_members"]
+	gm, groups := today["group_members"], today["groups"]
 	for i := range gm.Len() {
 		workspace, _ := gm.Text("workspace_id", i)
 		user, _ := gm.Text("user_id", i)
 		if _, ok := today["members"].Find(workspace, user); !ok {
-			n++
+			members++
+		}
+		group, _ := gm.Text("group_id", i)
+		g, ok := groups.Find(workspace, group)
+		if !ok {
+			continue
+		}
+		if creator, ok := groups.Text("creator_user_id", g); ok {
+			if _, ok := today["members"].Find(workspace, creator); !ok {
+				creators++
+			}
 		}
 	}
-	return n
+	return members, creators
 }
 
 // failed returns an ErrCheck that names the failed checks, nil when there are none.
