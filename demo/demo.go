@@ -130,10 +130,7 @@ func (c *Company) Night() string { return c.night.Format(time.DateOnly) }
 
 // RunTime returns when the coming night's run starts: half past two in the reporting zone. What is in the sources
 // arrived before it.
-func (c *Company) RunTime() time.Time {
-	y, m, d := c.night.Date()
-	return time.Date(y, m, d, 2, 30, 0, 0, c.zone).UTC()
-}
+func (c *Company) RunTime() time.Time { return cutoff(c.night) }
 
 // Config returns the path of the config.
 func (c *Company) Config() string { return filepath.Join(c.dir, ConfigFile) }
@@ -167,9 +164,9 @@ func (c *Company) historyStart() time.Time { return c.night.AddDate(0, -historyM
 // retention is the first day that the sources still hold events of, once a day has passed.
 func (c *Company) retention() time.Time { return c.historyStart().AddDate(0, 0, 14) }
 
-// cutoff is the instant up to which things have arrived by the run of the night: after midnight in the zone, before
-// the run, and in the middle of a delivery partition, which is a day in UTC.
+// cutoff is the instant up to which things have arrived by the run of the night: the start of the run itself, which is in
+// the middle of a delivery partition, a day in UTC. What arrives later is the next night's, by its :changed_since.
 func cutoff(night time.Time) time.Time {
 	y, m, d := night.Date()
-	return time.Date(y, m, d, 6, 0, 0, 0, time.UTC)
+	return time.Date(y, m, d, 2, 30, 0, 0, night.Location()).UTC()
 }
