@@ -176,8 +176,9 @@ func (d *demoDir) dryRun(t *testing.T) {
 }
 
 func (d *demoDir) ahead(t *testing.T) {
-	invoke(t, "run", "--config", d.config, "--date", "2999-01-01").want(t, 2, "--date 2999-01-01 has not come yet", "America/New_York")
-	invoke(t, "backfill", "--config", d.config, "--from", "2026-11-20", "--to", "2999-01-01").want(t, 2, "--to 2999-01-01 has not come yet")
+	invoke(t, "run", "--config", d.config, "--date", "2999-01-01").want(t, 2, "--date: the run date 2999-01-01 has not come yet", "America/New_York")
+	invoke(t, "run", "--config", d.config, "--run-time", "2999-01-01T12:00:00Z").want(t, 2, "--run-time: the run date 2999-01-01 has not come yet")
+	invoke(t, "backfill", "--config", d.config, "--from", "2026-11-20", "--to", "2999-01-01").want(t, 2, "--to: the run date 2999-01-01 has not come yet")
 }
 
 func (d *demoDir) backfill(t *testing.T) {

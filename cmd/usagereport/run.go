@@ -41,10 +41,14 @@ Days up to the day before the run date are in. A run that fails publishes nothin
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Lake.Close()) }()
+			flag, day := "date", calendar.Of(req.RunTime, n.Config.Location())
 			if req.Date != nil {
-				if err := notAhead(n, "date", *req.Date); err != nil {
-					return err
-				}
+				day = *req.Date
+			} else {
+				flag = "run-time"
+			}
+			if err := notAhead(n, flag, day); err != nil {
+				return err
 			}
 			show := watch(n)
 			out, err := n.Run(c.Context(), req)
@@ -106,7 +110,7 @@ are those of now, except from files whose path has {date}: there they are those 
 // notAhead refuses a run date after today: its days are not over, and as the newest it would stay the latest.
 func notAhead(n *jobs.Night, flag string, d calendar.Date) error {
 	if today := calendar.Of(n.Now(), n.Config.Location()); d > today {
-		return fmt.Errorf("%w: --%s %s has not come yet: it is %s in %s", errUsage, flag, d, today, n.Config.Location())
+		return fmt.Errorf("%w: --%s: the run date %s has not come yet: it is %s in %s", errUsage, flag, d, today, n.Config.Location())
 	}
 	return nil
 }
