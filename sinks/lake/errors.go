@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"slices"
+	"strings"
 	"syscall"
 
 	"gocloud.dev/gcerrors"
@@ -48,7 +50,7 @@ func classify(err error) (kind error, hint string) {
 		return ErrNoSpace, "free space where the bucket lives or choose another in lake.bucket, then run again; " +
 			"what was published before stays as it is"
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS),
-		gcerrors.Code(err) == gcerrors.PermissionDenied:
+		gcerrors.Code(err) == gcerrors.PermissionDenied, credentialsRefused(err):
 		return ErrDenied, "the program needs to list, read, write and delete below the prefix; " +
 			"check its credentials and the bucket's policy or the folder's owner"
 	case errors.Is(err, fs.ErrNotExist), gcerrors.Code(err) == gcerrors.NotFound:
@@ -57,6 +59,15 @@ func classify(err error) (kind error, hint string) {
 		return ErrUnreachable, "check the network and the endpoint in lake.bucket; a retry may help"
 	}
 	return nil, ""
+}
+
+// credentialsRefused tells the services' own codes for bad credentials, which reach Go CDK as unknown.
+func credentialsRefused(err error) bool {
+	text := err.Error()
+	return slices.ContainsFunc([]string{
+		"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AccessDenied",
+		"AuthenticationFailed", "AuthorizationFailure",
+	}, func(code string) bool { return strings.Contains(text, code) })
 }
 
 // corrupt reports a stored object that cannot be what this package wrote.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"gocloud.dev/gcerrors"
@@ -36,6 +37,9 @@ func classify(err error) (kind error, hint string) {
 		return sources.ErrDenied, "check the credentials and that they may list the bucket and read its objects"
 	case gcerrors.Unimplemented:
 		return sources.ErrUnsupported, "the bucket's driver does not offer this"
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return sources.ErrDenied, "check the owner and the permissions of the file and its folders"
 	}
 	// The services' own codes for bad credentials reach Go CDK as unknown.
 	for _, code := range [...]string{
