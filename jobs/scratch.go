@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"sync"
 )
 
@@ -36,7 +37,7 @@ func (s *scratch) put(data []byte) (*io.SectionReader, error) {
 	s.size += int64(len(data))
 	s.mu.Unlock()
 	if _, err := s.file.WriteAt(data, at); err != nil {
-		return nil, fmt.Errorf("write %d bytes of temporary data in %s: %w", len(data), os.TempDir(), err)
+		return nil, fmt.Errorf("write %d bytes of temporary data in %s: %w", len(data), filepath.Dir(s.file.Name()), err)
 	}
 	return io.NewSectionReader(s.file, at, int64(len(data))), nil
 }
@@ -49,7 +50,7 @@ func (s *scratch) copy(r io.Reader) (*io.SectionReader, error) {
 	n, err := io.Copy(io.NewOffsetWriter(s.file, at), r)
 	s.size += n
 	if err != nil {
-		return nil, fmt.Errorf("copy to temporary data in %s: %w", os.TempDir(), err)
+		return nil, fmt.Errorf("copy to temporary data in %s: %w", filepath.Dir(s.file.Name()), err)
 	}
 	return io.NewSectionReader(s.file, at, n), nil
 }

@@ -20,9 +20,6 @@ func ParseDate(s string) (Date, error) {
 	return Date(s), nil
 }
 
-// DateOf returns the day of t in t's own location.
-func DateOf(t time.Time) Date { return Date(t.Format(time.DateOnly)) }
-
 // Time returns the day's midnight in UTC, or the zero time if d is no day.
 func (d Date) Time() time.Time {
 	t, err := time.Parse(time.DateOnly, string(d))

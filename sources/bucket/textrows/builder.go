@@ -57,9 +57,6 @@ func New(alloc memory.Allocator, object string, names []string, batchRows int) *
 	return b
 }
 
-// Schema returns the schema of the batches.
-func (b *Builder) Schema() *arrow.Schema { return b.schema }
-
 // Append adds a value to column i of the row being gathered. The bytes are copied, whatever they are.
 func (b *Builder) Append(i int, value []byte) {
 	c := &b.columns[i]
