@@ -61,7 +61,8 @@ type Role uint8
 const (
 	State Role = iota // input: how things are today, one row per key
 	Event             // input: things that happened, delivered at least once
-	Log               // output: published
+	Log               // output: published as Parquet
+	Sheet             // output: a sheet of a usage report
 )
 
 // Domain groups the datasets that are bound together and published together (SPEC 3).
@@ -100,7 +101,7 @@ type Table struct {
 	Role     Role
 	Domains  Domain // the domains it serves
 	Optional Domain // of these, the domains that can do without it
-	Version  int    // schema version, published with every snapshot of a Log
+	Version  int    // schema version, published with every snapshot of a Log or Sheet
 	Fields   []Field
 
 	NewestFirst string // the field by which a Log is sorted first, newest value first; empty for all but the audit log
