@@ -31,13 +31,13 @@ type delivery[T any] struct {
 }
 
 // send queues a row of an event to be delivered soon, or late.
-func send[T any](c *Company, queue *[]delivery[T], event time.Time, row T) {
-	*queue = append(*queue, delivery[T]{event: event, at: event.Add(c.delay()), row: row})
+func send[T any](d dice, queue *[]delivery[T], event time.Time, row T) {
+	*queue = append(*queue, delivery[T]{event: event, at: event.Add(d.delay()), row: row})
 }
 
 // sendAgain queues the same row to be delivered once more.
-func sendAgain[T any](c *Company, queue *[]delivery[T], event time.Time, row T) {
-	*queue = append(*queue, delivery[T]{event: event, at: event.Add(c.delay() + c.again()), repeat: true, row: row})
+func sendAgain[T any](d dice, queue *[]delivery[T], event time.Time, row T) {
+	*queue = append(*queue, delivery[T]{event: event, at: event.Add(d.delay() + d.again()), repeat: true, row: row})
 }
 
 // sendAt queues a row to be delivered at a given instant.
@@ -106,27 +106,15 @@ func (c *Company) work(m *member, day time.Time) {
 	}
 }
 
-// moment returns an instant of the day, most likely in office hours. Days of 23 and 25 hours are as long as they are.
-func (c *Company) moment(day time.Time) time.Time {
-	length := day.AddDate(0, 0, 1).Sub(day)
-	if c.rng.IntN(12) > 0 {
-		h := 13.2 + c.rng.NormFloat64()*2.9
-		if h > 0 && h < 22.9 {
-			return day.Add(time.Duration(h * float64(time.Hour))).Truncate(time.Microsecond)
-		}
-	}
-	return day.Add(c.part(length)).Truncate(time.Microsecond)
-}
-
 func (c *Company) login(m *member, at time.Time) {
 	c.sendLogin(login{c.uuid(), m.workspace, m.user, at.UTC().Format(clockText)}, at)
 }
 
 // sendLogin delivers a login soon, or late, and some twice.
 func (c *Company) sendLogin(l login, at time.Time) {
-	send(c, &c.logins, at, l)
+	send(c.dice, &c.logins, at, l)
 	if c.rng.IntN(400) == 0 {
-		sendAgain(c, &c.logins, at, l)
+		sendAgain(c.dice, &c.logins, at, l)
 	}
 }
 
@@ -249,9 +237,9 @@ func (c *Company) call(w workspace, day time.Time) {
 
 // sendGeneration delivers an event soon, or late, and some twice.
 func (c *Company) sendGeneration(g generation, at time.Time) {
-	send(c, &c.generations, at, g)
+	send(c.dice, &c.generations, at, g)
 	if g.ID != "" && c.rng.IntN(300) == 0 {
-		sendAgain(c, &c.generations, at, g)
+		sendAgain(c.dice, &c.generations, at, g)
 	}
 }
 
@@ -263,30 +251,4 @@ func (c *Company) iq() *bool {
 	}
 	used := n < 4
 	return &used
-}
-
-// delay is how long a row takes to arrive: minutes, or with one in two hundred days.
-func (c *Company) delay() time.Duration {
-	if c.rng.IntN(200) == 0 {
-		return 24*time.Hour + c.part(9*24*time.Hour)
-	}
-	return time.Second + c.part(4*time.Minute)
-}
-
-// again is how much later a row arrives a second time: in the same delivery mostly, or days later.
-func (c *Company) again() time.Duration {
-	if c.rng.IntN(2) == 0 {
-		return c.part(time.Minute)
-	}
-	return c.part(4 * 24 * time.Hour)
-}
-
-func (c *Company) poisson(mean float64) int {
-	n, p, floor := 0, 1.0, math.Exp(-mean)
-	for {
-		if p *= c.rng.Float64(); p <= floor {
-			return n
-		}
-		n++
-	}
 }

@@ -279,32 +279,6 @@ func (c *Company) forget() {
 	c.teams[1].creator = ""
 }
 
-// part returns a random part of d.
-func (c *Company) part(d time.Duration) time.Duration {
-	if d <= 0 {
-		return 0
-	}
-	return time.Duration(c.rng.Int64N(int64(d)))
-}
-
-// token returns n characters that can stand in an id.
-func (c *Company) token(n int) string {
-	const alphabet = "23456789abcdefghjkmnpqrstuvwxyz"
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = alphabet[c.rng.IntN(len(alphabet))]
-	}
-	return string(b)
-}
-
-// uuid returns a random UUID.
-func (c *Company) uuid() string {
-	a, b := c.rng.Uint64(), c.rng.Uint64()
-	return fmt.Sprintf("%08x-%04x-4%03x-%04x-%012x", a>>32, a>>16&0xffff, a&0xfff, 0x8000|b>>48&0x3fff, b&0xffffffffffff)
-}
-
-func pick[T any](c *Company, of []T) T { return of[c.rng.IntN(len(of))] }
-
 func lower(s string) string {
 	b := []byte(s)
 	for i, ch := range b {

@@ -38,8 +38,8 @@ type Options struct {
 
 // Company is the company as its own systems know it. It is for one goroutine.
 type Company struct {
+	dice
 	dir   string
-	rng   *rand.Rand
 	zone  *time.Location
 	night time.Time // midnight in the zone that begins the run date
 	now   time.Time // until when everything that arrived is delivered
@@ -84,7 +84,7 @@ func Write(ctx context.Context, o Options) (*Company, error) {
 	}
 	c := &Company{
 		dir: o.Dir, zone: zone, night: night, now: cutoff(night),
-		rng: rand.New(rand.NewPCG(o.Seed, 0x75736167)), parts: map[string]*partition{},
+		dice: dice{rand.New(rand.NewPCG(o.Seed, 0x75736167))}, parts: map[string]*partition{},
 	}
 	if err := c.claim(); err != nil {
 		return nil, fmt.Errorf("make the demo in %s: %w", o.Dir, err)

@@ -1,7 +1,6 @@
 package demo
 
 import (
-	"fmt"
 	"strings"
 )
 
@@ -41,32 +40,6 @@ func (c *Company) canvasIn(workspace string) string {
 			return p.id
 		}
 	}
-}
-
-func (c *Company) digits(n int) string {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = byte('0' + c.rng.IntN(10))
-	}
-	return string(b)
-}
-
-func (c *Company) hex(n int) string {
-	var b strings.Builder
-	for b.Len() < n {
-		fmt.Fprintf(&b, "%02x", c.rng.IntN(256))
-	}
-	return b.String()
-}
-
-// ulid returns 24 characters of the alphabet of ULIDs.
-func (c *Company) ulid() string {
-	const alphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-	b := make([]byte, 24)
-	for i := range b {
-		b[i] = alphabet[c.rng.IntN(len(alphabet))]
-	}
-	return string(b)
 }
 
 // slug is a name as it stands in a URL.
