@@ -21,11 +21,13 @@ const FormatVersion = 1
 type Manifest struct {
 	Format int `json:"format_version"`
 	RunInfo
-	Objects  []ObjectInfo `json:"objects"`  // sorted by key; set by Publish
-	Datasets []Dataset    `json:"datasets"` // what was read
-	Logs     []Log        `json:"logs"`     // what was made of it
-	Checks   []Check      `json:"checks"`   // contract §9
-	Warnings []string     `json:"warnings"`
+	Objects   []ObjectInfo `json:"objects"`            // sorted by key; set by Publish
+	Datasets  []Dataset    `json:"datasets"`           // what was read
+	Logs      []Log        `json:"logs"`               // what was made of it
+	Workbooks []Workbook   `json:"workbooks"`          // the same for people
+	Identity  *Identity    `json:"identity,omitempty"` // who is one user; nil when nobody was to be resolved
+	Checks    []Check      `json:"checks"`             // contract §9
+	Warnings  []string     `json:"warnings"`
 }
 
 // RunInfo says which run a snapshot comes from.
@@ -78,6 +80,38 @@ type Log struct {
 	Window        string   `json:"window"` // the name of its window; empty for a log of how things are today
 }
 
+// Workbook describes one workbook of a published zip.
+type Workbook struct {
+	Archive string           `json:"archive"` // the key of the zip that holds it
+	Name    string           `json:"name"`    // its file in the zip
+	Window  string           `json:"window"`  // the name of its window; empty where its sheets have their own
+	Sheets  []Sheet          `json:"sheets"`
+	Summary map[string]int64 `json:"summary"` // the figures of its Summary by label
+}
+
+// Sheet describes one sheet of a workbook, all its parts together where it is too long for one.
+type Sheet struct {
+	Name string           `json:"name"`
+	Rows int64            `json:"rows"` // below the header
+	Sums map[string]int64 `json:"sums"` // of its columns of numbers
+}
+
+// Identity says how a year's observations were resolved to users (contract §7).
+type Identity struct {
+	Users          int64       `json:"users"`
+	FullEmailUsers int64       `json:"full_email_users"` // if equal email addresses alone tied observations together
+	Unidentified   int64       `json:"unidentified"`     // observations without any identity, which are no user
+	Largest        []LargeUser `json:"largest"`          // the users with the most keys
+}
+
+// LargeUser is a user with many keys: one that may be several people.
+type LargeUser struct {
+	Key     string   `json:"key"` // one of its keys
+	Keys    int      `json:"keys"`
+	Bucket  string   `json:"bucket"`
+	Bridges []string `json:"bridges"` // keys that alone hold otherwise separate groups of its keys together
+}
+
 // Check is one check made before publishing, with the figures it compared.
 type Check struct {
 	Name    string           `json:"name"`
@@ -127,11 +161,26 @@ func (m *Manifest) encode() ([]byte, error) {
 	for i := range c.Logs {
 		c.Logs[i].Grain = full(c.Logs[i].Grain)
 	}
+	c.Workbooks = slices.Clone(full(c.Workbooks))
+	for i := range c.Workbooks {
+		w := &c.Workbooks[i]
+		w.Sheets = slices.Clone(full(w.Sheets))
+		for k := range w.Sheets {
+			w.Sheets[k].Sums = figures(w.Sheets[k].Sums)
+		}
+		w.Summary = figures(w.Summary)
+	}
+	if c.Identity != nil {
+		identity := *c.Identity
+		identity.Largest = slices.Clone(full(identity.Largest))
+		for i := range identity.Largest {
+			identity.Largest[i].Bridges = full(identity.Largest[i].Bridges)
+		}
+		c.Identity = &identity
+	}
 	c.Checks = slices.Clone(full(c.Checks))
 	for i := range c.Checks {
-		if c.Checks[i].Figures == nil {
-			c.Checks[i].Figures = map[string]int64{}
-		}
+		c.Checks[i].Figures = figures(c.Checks[i].Figures)
 	}
 	return encodeJSON(&c)
 }
@@ -141,6 +190,13 @@ func full[T any](s []T) []T {
 		return []T{}
 	}
 	return s
+}
+
+func figures(m map[string]int64) map[string]int64 {
+	if m == nil {
+		return map[string]int64{}
+	}
+	return m
 }
 
 // encodeJSON writes v as people and diff tools like it: indented, unescaped, one line feed at the end.
@@ -251,6 +307,11 @@ func (m *Manifest) validate() error {
 		if log.Rows != rows[log.Table] {
 			errs = append(errs, fmt.Errorf("logs[%d] %s: %d rows, but its objects hold %d",
 				i, log.Table, log.Rows, rows[log.Table]))
+		}
+	}
+	for i, w := range m.Workbooks {
+		if _, ok := m.Object(w.Archive); !ok {
+			errs = append(errs, fmt.Errorf("workbooks[%d] %s: it is in %q, which is no object of the manifest", i, w.Name, w.Archive))
 		}
 	}
 	return errors.Join(errs...)

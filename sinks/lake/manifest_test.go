@@ -28,9 +28,17 @@ func TestManifestBytes(t *testing.T) {
 			RunID: "r", SnapshotDate: day2, RunTime: time.Date(2026, 11, 20, 2, 30, 0, 0, time.UTC), TimeZone: "Europe/Berlin",
 			Windows: []Window{{Name: "audit", From: "2026-08-22", To: "2026-11-19"}}, Program: "v1.2.3",
 		},
-		Objects:  []ObjectInfo{{Key: LogPart("user_log", day2, 0), Bytes: 3, Rows: 1, SHA256: strings.Repeat("ab", 32), Table: "user_log", ContentType: "application/vnd.apache.parquet"}},
+		Objects: []ObjectInfo{
+			{Key: LogPart("user_log", day2, 0), Bytes: 3, Rows: 1, SHA256: strings.Repeat("ab", 32), Table: "user_log", ContentType: "application/vnd.apache.parquet"},
+			{Key: ReportKey(day2, "R.zip"), Bytes: 4, SHA256: strings.Repeat("cd", 32), ContentType: "application/zip", Also: []string{LatestReportKey("R.zip")}},
+		},
 		Datasets: []Dataset{{Name: "logins", Source: "app", Queries: 1, Read: 9, Rejected: 1, Duplicate: 2, Late: 3}},
 		Logs:     []Log{{Table: "user_log", SchemaVersion: 1, Rows: 1, Grain: []string{"workspace_id", "user_id"}}},
+		Workbooks: []Workbook{{
+			Archive: ReportKey(day2, "R.zip"), Name: "R.xlsx", Window: "audit", Summary: map[string]int64{"Total Unique Users": 3},
+			Sheets: []Sheet{{Name: "Users", Rows: 2, Sums: map[string]int64{"Count": 5}}, {Name: "Words"}},
+		}},
+		Identity: &Identity{Users: 3, FullEmailUsers: 4, Unidentified: 1, Largest: []LargeUser{{Key: "a", Keys: 2, Bucket: "Emails"}}},
 		Checks:   []Check{{Name: "total", OK: true, Figures: map[string]int64{"b": 2, "a": 1}}},
 	}
 	const want = `{
@@ -55,6 +63,16 @@ func TestManifestBytes(t *testing.T) {
       "sha256": "abababababababababababababababababababababababababababababababab",
       "table": "user_log",
       "content_type": "application/vnd.apache.parquet"
+    },
+    {
+      "key": "reports/2026-11-20/R.zip",
+      "bytes": 4,
+      "rows": 0,
+      "sha256": "cdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd",
+      "content_type": "application/zip",
+      "also": [
+        "reports/latest/R.zip"
+      ]
     }
   ],
   "datasets": [
@@ -82,6 +100,43 @@ func TestManifestBytes(t *testing.T) {
       "window": ""
     }
   ],
+  "workbooks": [
+    {
+      "archive": "reports/2026-11-20/R.zip",
+      "name": "R.xlsx",
+      "window": "audit",
+      "sheets": [
+        {
+          "name": "Users",
+          "rows": 2,
+          "sums": {
+            "Count": 5
+          }
+        },
+        {
+          "name": "Words",
+          "rows": 0,
+          "sums": {}
+        }
+      ],
+      "summary": {
+        "Total Unique Users": 3
+      }
+    }
+  ],
+  "identity": {
+    "users": 3,
+    "full_email_users": 4,
+    "unidentified": 1,
+    "largest": [
+      {
+        "key": "a",
+        "keys": 2,
+        "bucket": "Emails",
+        "bridges": []
+      }
+    ]
+  },
   "checks": [
     {
       "name": "total",
