@@ -147,6 +147,11 @@ func (m *Merger) Close() {
 // Blocks yields every block in order of workspace (null first) and day. Rows of a block are in no order, and rows of
 // one tuple may repeat; facts whose events are all taken out are left out. The slices of a Block are the caller's.
 func (m *Merger) Blocks() iter.Seq2[Block, error] {
+	return m.BlocksOf(calendar.Days{From: math.MinInt32, To: math.MaxInt32})
+}
+
+// BlocksOf is Blocks for some days: facts of other days are not decoded.
+func (m *Merger) BlocksOf(days calendar.Days) iter.Seq2[Block, error] {
 	return func(yield func(Block, error) bool) {
 		for _, in := range m.inputs {
 			in.left = slices.Clone(in.blocks)
@@ -157,6 +162,10 @@ func (m *Merger) Blocks() iter.Seq2[Block, error] {
 			rows := 0
 			for ; to < len(m.places) && m.places[to].workspace == first.workspace && m.places[to].day == first.day; to++ {
 				rows += m.places[to].rows
+			}
+			if !days.Contains(first.day) {
+				from = to
+				continue
 			}
 			block := Block{Workspace: first.workspace, Day: first.day, Count: make([]int64, 0, rows)}
 			codes := make([]uint32, len(m.spec.Keys)*rows)

@@ -5,11 +5,12 @@ import (
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/rows"
 )
 
 // AgentsLog returns the Agents Log: today's agents with their creators. The caller releases the record.
 func AgentsLog(run Run, today Today, known Known) arrow.Record {
-	out := newRows(run.Mem, dictionary.AgentsLog)
+	out := rows.New(run.Mem, dictionary.AgentsLog.Schema())
 	dayer := calendar.NewDayer(run.Zone)
 	a := today.Agents
 	for i := range a.Len() {
@@ -19,17 +20,17 @@ func AgentsLog(run Run, today Today, known Known) arrow.Record {
 		if hasCreator {
 			creator, found = known.Members.Find(workspace, creatorID)
 		}
-		out.text(workspace, true)
-		out.field(a, "agent_id", i, true)
-		out.field(a, "agent_name", i, true)
-		out.date(day(dayer, a, "created_at", i))
-		out.field(a, "agent_type", i, true)
-		out.bool(truth(a, "agent_active", i))
-		out.bool(truth(a, "studio_agent", i))
-		out.text(creatorID, hasCreator)
-		out.field(known.Members, "user_name", creator, found)
-		out.field(known.Members, "user_email", creator, found)
-		out.field(a, "agent_visibility", i, true)
+		out.Text(workspace, true)
+		out.Field(a, "agent_id", i, true)
+		out.Field(a, "agent_name", i, true)
+		out.Date(day(dayer, a, "created_at", i))
+		out.Field(a, "agent_type", i, true)
+		out.Bool(truth(a, "agent_active", i))
+		out.Bool(truth(a, "studio_agent", i))
+		out.Text(creatorID, hasCreator)
+		out.Field(known.Members, "user_name", creator, found)
+		out.Field(known.Members, "user_email", creator, found)
+		out.Field(a, "agent_visibility", i, true)
 	}
-	return out.record()
+	return out.Record()
 }

@@ -5,13 +5,14 @@ import (
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/rows"
 )
 
 // GroupMembersLog returns the Group Members Log: who is in which group today. Assets count once each; knowledge and
 // voice come from the kinds of a group's assets, IQ is either (contract §4). A member of a group that the source does
 // not hold stays, with the group's columns null. The caller releases the record.
 func GroupMembersLog(run Run, today Today, known Known) arrow.Record {
-	out := newRows(run.Mem, dictionary.GroupMembersLog)
+	out := rows.New(run.Mem, dictionary.GroupMembersLog.Schema())
 	dayer := calendar.NewDayer(run.Zone)
 	gm := today.GroupMembers
 	for i := range gm.Len() {
@@ -31,29 +32,29 @@ func GroupMembersLog(run Run, today Today, known Known) arrow.Record {
 		}
 		assets := today.assetsOf(workspace, group)
 
-		out.text(workspace, true)
-		out.field(known.Workspaces, "workspace_name", w, knownWorkspace)
-		out.text(group, true)
-		out.field(today.Groups, "group_name", g, knownGroup)
-		out.field(today.Groups, "group_visibility", g, knownGroup)
-		out.text(creatorID, hasCreator)
-		out.field(known.Members, "user_email", creator, knownCreator)
-		out.field(known.Members, "user_name", creator, knownCreator)
+		out.Text(workspace, true)
+		out.Field(known.Workspaces, "workspace_name", w, knownWorkspace)
+		out.Text(group, true)
+		out.Field(today.Groups, "group_name", g, knownGroup)
+		out.Field(today.Groups, "group_visibility", g, knownGroup)
+		out.Text(creatorID, hasCreator)
+		out.Field(known.Members, "user_email", creator, knownCreator)
+		out.Field(known.Members, "user_name", creator, knownCreator)
 		if knownGroup {
-			out.date(day(dayer, today.Groups, "created_at", g))
+			out.Date(day(dayer, today.Groups, "created_at", g))
 		} else {
-			out.date(0, false)
+			out.Date(0, false)
 		}
-		out.text(user, true)
-		out.field(known.Members, "user_email", member, knownMember)
-		out.field(known.Members, "user_name", member, knownMember)
-		out.date(day(dayer, gm, "added_at", i))
-		out.bool(assets.knowledge)
-		out.bool(assets.voice)
-		out.integer(assets.count)
-		out.bool(assets.knowledge || assets.voice)
+		out.Text(user, true)
+		out.Field(known.Members, "user_email", member, knownMember)
+		out.Field(known.Members, "user_name", member, knownMember)
+		out.Date(day(dayer, gm, "added_at", i))
+		out.Bool(assets.knowledge)
+		out.Bool(assets.voice)
+		out.Integer(assets.count)
+		out.Bool(assets.knowledge || assets.voice)
 	}
-	return out.record()
+	return out.Record()
 }
 
 type assets struct {

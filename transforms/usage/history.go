@@ -10,6 +10,7 @@ import (
 
 	"github.com/usagereport/usagereport/transforms/calendar"
 	"github.com/usagereport/usagereport/transforms/facts"
+	"github.com/usagereport/usagereport/transforms/rows"
 )
 
 var historySchema = arrow.NewSchema([]arrow.Field{
@@ -29,17 +30,17 @@ func (a *Activity) Record(mem memory.Allocator) arrow.Record {
 		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, func(x, y [2]string) int { return slices.Compare(x[:], y[:]) })
-	out := &rows{b: array.NewRecordBuilder(mem, historySchema)}
+	out := rows.New(mem, historySchema)
 	for _, k := range keys {
 		d := a.users[k]
-		out.text(k[0], true)
-		out.text(k[1], true)
-		out.date(d.logins.first, d.logins.seen)
-		out.date(d.logins.last, d.logins.seen)
-		out.date(d.generations.first, d.generations.seen)
-		out.date(d.generations.last, d.generations.seen)
+		out.Text(k[0], true)
+		out.Text(k[1], true)
+		out.Date(d.logins.first, d.logins.seen)
+		out.Date(d.logins.last, d.logins.seen)
+		out.Date(d.generations.first, d.generations.seen)
+		out.Date(d.generations.last, d.generations.seen)
 	}
-	return out.record()
+	return out.Record()
 }
 
 // Load adds what Record returned.

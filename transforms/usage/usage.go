@@ -5,7 +5,6 @@ package usage
 import (
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
@@ -84,55 +83,6 @@ func day(d *calendar.Dayer, t *current.Table, field string, i int) (calendar.Dat
 		return 0, false
 	}
 	return d.DayOf(int64(col.Value(i))), true
-}
-
-// rows builds a log row by row, for logs of the size of the current state.
-type rows struct {
-	b *array.RecordBuilder
-	c int // the column that the next value belongs to
-}
-
-func newRows(mem memory.Allocator, log *dictionary.Table) *rows {
-	return &rows{b: array.NewRecordBuilder(mem, log.Schema())}
-}
-
-func (r *rows) next() array.Builder {
-	b := r.b.Field(r.c)
-	r.c = (r.c + 1) % len(r.b.Fields())
-	return b
-}
-
-func (r *rows) text(v string, ok bool) {
-	if b := r.next().(*array.StringBuilder); ok {
-		b.Append(v)
-	} else {
-		b.AppendNull()
-	}
-}
-
-func (r *rows) date(v calendar.Date, ok bool) {
-	if b := r.next().(*array.Date32Builder); ok {
-		b.Append(arrow.Date32(v))
-	} else {
-		b.AppendNull()
-	}
-}
-
-func (r *rows) bool(v bool)     { r.next().(*array.BooleanBuilder).Append(v) }
-func (r *rows) integer(v int64) { r.next().(*array.Int64Builder).Append(v) }
-
-// field appends the named String field of row i, null where there is no such row.
-func (r *rows) field(t *current.Table, name string, i int, ok bool) {
-	if !ok {
-		r.text("", false)
-		return
-	}
-	r.text(t.Text(name, i))
-}
-
-func (r *rows) record() arrow.Record {
-	defer r.b.Release()
-	return r.b.NewRecord()
 }
 
 func truth(t *current.Table, field string, i int) bool {

@@ -5,13 +5,14 @@ import (
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/rows"
 )
 
 // UserLog returns the User Log: today's members, with the first and last days of their logins and generations over
 // all history seen, the members' own columns included, never after the day before the run (contract §2, §4).
 // A revoked date is shown only while access is revoked. The caller releases the record.
 func UserLog(run Run, today Today, known Known, seen *Activity) arrow.Record {
-	out := newRows(run.Mem, dictionary.UserLog)
+	out := rows.New(run.Mem, dictionary.UserLog.Schema())
 	dayer := calendar.NewDayer(run.Zone)
 	m := today.Members
 	for i := range m.Len() {
@@ -31,25 +32,25 @@ func UserLog(run Run, today Today, known Known, seen *Activity) arrow.Record {
 				own.into.add(d)
 			}
 		}
-		out.text(workspace, true)
-		out.field(known.Workspaces, "workspace_name", w, named)
-		out.text(user, true)
-		out.field(m, "user_name", i, true)
-		out.field(m, "user_email", i, true)
-		out.field(m, "user_role", i, true)
-		out.field(m, "user_department", i, true)
-		out.bool(active)
-		out.date(day(dayer, m, "created_at", i))
+		out.Text(workspace, true)
+		out.Field(known.Workspaces, "workspace_name", w, named)
+		out.Text(user, true)
+		out.Field(m, "user_name", i, true)
+		out.Field(m, "user_email", i, true)
+		out.Field(m, "user_role", i, true)
+		out.Field(m, "user_department", i, true)
+		out.Bool(active)
+		out.Date(day(dayer, m, "created_at", i))
 		revoked, ok := day(dayer, m, "revoked_at", i)
-		out.date(revoked, ok && !active)
-		out.date(days.logins.first, days.logins.seen)
-		out.date(days.logins.last, days.logins.seen)
-		out.date(days.generations.first, days.generations.seen)
-		out.date(days.generations.last, days.generations.seen)
-		out.field(m, "invite_sent_from_email", i, true)
-		out.date(day(dayer, m, "invite_sent_at", i))
+		out.Date(revoked, ok && !active)
+		out.Date(days.logins.first, days.logins.seen)
+		out.Date(days.logins.last, days.logins.seen)
+		out.Date(days.generations.first, days.generations.seen)
+		out.Date(days.generations.last, days.generations.seen)
+		out.Field(m, "invite_sent_from_email", i, true)
+		out.Date(day(dayer, m, "invite_sent_at", i))
 	}
-	return out.record()
+	return out.Record()
 }
 
 // span is the first and last of some days.
