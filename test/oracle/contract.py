@@ -1,4 +1,5 @@
-"""What the contract says of the five published tables, as literals: fields, order, types, grain, sort order."""
+"""What the contract says of the five published tables and of the sheets of the workbooks, as literals: fields, order,
+types, grain, sort order."""
 
 S, D, B, I = "VARCHAR", "DATE", "BOOLEAN", "BIGINT"  # as DuckDB names them
 
@@ -50,3 +51,34 @@ SORT = {
         "generation_feature", "api_endpoint", "generation_agent_type", "agent_id", "generation_used_iq",
     ],
 }
+
+# The sheets of the five logs in Usage Logs.zip.
+LOG_SHEETS = {
+    "user_log": "User Log", "group_members_log": "Group Members Log", "agents_log": "Agents Log",
+    "user_activity_log": "User Activity Log", "generation_log": "Generation Log",
+}
+
+T, N, W = "text", "number", "time"  # what the cells of a column are
+
+# The sheets of a usage report after its Summary: columns, their kinds, and the file in sql/ that computes the rows.
+SHEETS = {
+    "Unique User Count": ("unique_user_count", [
+        ("System / Source", T), ("Count", N), ("Usernames or Emails", N), ("Emails", N), ("Display Names", N), ("Usernames", N),
+    ]),
+    "Entity Type Count": ("entity_type_count", [
+        ("System Pairs", T), ("End System", T), ("Entity Types", T), ("Status", T), ("Last Synced", W),
+    ]),
+    "Integrated Project Count": ("integrated_project_count", [
+        ("End System 1", T), ("End System 1 Project", T), ("End System 2", T), ("End System 2 Project", T), ("Status", T),
+        ("Last Updated", W), ("Last Synced", W),
+    ]),
+    "Synced Data Count": ("synced_data_count", [
+        ("End System 1", T), ("End System 2", T), ("Counts Based on System Pair", N), ("Last Synced", W),
+    ]),
+    "Detailed User Report": ("detailed_user_report", [
+        ("Email", T), ("Username", T), ("Display Name", T), ("Interaction Types", T), ("Observed In", T),
+        ("Service Account", T), ("Last Seen", W), ("Duplicates", T),
+    ]),
+}
+
+WORKBOOKS = {"Usage Report (Last 6 Months).xlsx": 6, "Usage Report (Last 1 Year).xlsx": 12}  # months
