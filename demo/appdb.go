@@ -32,6 +32,11 @@ CREATE TABLE IF NOT EXISTS bots (
 CREATE TABLE IF NOT EXISTS signins (id TEXT, account_id TEXT NOT NULL, uid TEXT, signed_in_at TEXT NOT NULL, arrived_at TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS signins_by_day ON signins (signed_in_at);
 CREATE INDEX IF NOT EXISTS signins_by_arrival ON signins (arrived_at);
+CREATE TABLE IF NOT EXISTS tools (tool_key TEXT PRIMARY KEY, label TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS links (
+	link_id TEXT PRIMARY KEY, label TEXT, tool_a TEXT NOT NULL, tool_b TEXT NOT NULL, state TEXT NOT NULL, changed_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS link_projects (
+	link_id TEXT NOT NULL, project_a TEXT NOT NULL, project_b TEXT NOT NULL, enabled INTEGER NOT NULL, changed_at TEXT NOT NULL);
 `
 
 // writeDatabase brings the database up to date: current state is written anew, logins are added, the oldest go.
@@ -69,7 +74,7 @@ func (c *Company) writeDatabase(ctx context.Context, arrived []delivery[login]) 
 }
 
 func (c *Company) fill(ctx context.Context, tx *sql.Tx, arrived []delivery[login]) error {
-	for _, table := range []string{"accounts", "people", "memberships", "teams", "team_people", "team_assets", "bots"} {
+	for _, table := range []string{"accounts", "people", "memberships", "teams", "team_people", "team_assets", "bots", "tools", "links", "link_projects"} {
 		if _, err := tx.ExecContext(ctx, "DELETE FROM "+table); err != nil {
 			return err
 		}
@@ -108,6 +113,7 @@ func (c *Company) fill(ctx context.Context, tx *sql.Tx, arrived []delivery[login
 	for _, a := range c.agents {
 		put.row("bots", a.workspace, a.id, a.name, a.kind, a.enabled, a.shared, null(a.creator), instant(a.created))
 	}
+	c.hub.fill(put)
 	for _, d := range arrived {
 		put.row("signins", d.row.id, d.row.workspace, null(d.row.user), d.row.at, d.at.UTC().Format(clockText))
 	}

@@ -63,6 +63,9 @@ func (c *Company) deliver(ctx context.Context, first bool) error {
 	if err := c.writeGenerations(ctx, generations); err != nil {
 		return err
 	}
+	if err := c.hub.deliver(ctx); err != nil {
+		return err
+	}
 	if err := c.writeCanvases(); err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package demo
 
 import (
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/usagereport/usagereport/config"
@@ -9,15 +10,18 @@ import (
 )
 
 func TestConfigLoads(t *testing.T) {
-	path := t.TempDir() + "/" + ConfigFile
-	if err := os.WriteFile(path, configText, 0o644); err != nil {
-		t.Fatal(err)
+	dir := t.TempDir()
+	path := filepath.Join(dir, ConfigFile)
+	for name, text := range map[string][]byte{ConfigFile: configText, OverridesFile: overridesText} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
 	}
 	cfg, err := config.Load(t.Context(), path, config.Env{ReadFile: os.ReadFile})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Domains() != dictionary.Usage || len(cfg.Datasets) != 10 || cfg.Timezone != Zone {
+	if cfg.Domains() != dictionary.Usage|dictionary.Integration || len(cfg.Datasets) != 15 || cfg.Timezone != Zone {
 		t.Errorf("got domains %s, %d datasets, zone %s", cfg.Domains(), len(cfg.Datasets), cfg.Timezone)
 	}
 }

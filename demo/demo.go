@@ -16,9 +16,10 @@ import (
 
 // The names of what Write makes in the folder.
 const (
-	ConfigFile   = "usagereport.yaml"
-	DatabaseFile = "app.db"
-	EventsDir    = "events"
+	ConfigFile    = "usagereport.yaml"
+	DatabaseFile  = "app.db"
+	EventsDir     = "events"
+	OverridesFile = "identity-overrides.yaml"
 )
 
 // Zone is the reporting zone of the config that Write makes. It is not UTC, so that a mistake with zones shows.
@@ -28,6 +29,9 @@ const historyMonths = 14
 
 //go:embed usagereport.yaml
 var configText []byte
+
+//go:embed identity-overrides.yaml
+var overridesText []byte
 
 // Options says what to make, and where.
 type Options struct {
@@ -57,6 +61,7 @@ type Company struct {
 	logins      []delivery[login]      // that have not arrived yet
 	generations []delivery[generation] // that have not arrived yet
 	parts       map[string]*partition  // of the event files, by day of delivery
+	hub         *hub
 	counts      Counts
 	news        []string
 }
@@ -68,7 +73,16 @@ type Counts struct {
 	Duplicates                                 int // rows that repeat an event delivered before, or with it
 	Late                                       int // rows that arrived a day or more after their event
 	Broken                                     int // rows that nothing can be made of
-	Files                                      int // in the bucket
+	Files                                      int // in the bucket, the hub's included
+	Hub                                        HubCounts
+}
+
+// HubCounts says the same of the integration domain: the connected systems, what was synchronised and who was seen.
+type HubCounts struct {
+	Systems, Integrations, ProjectPairs int
+	Syncs, Sightings                    int // rows delivered, those below included
+	People, Identities                  int // seen until the first night; an identity is an email, a username and a display name
+	Duplicates, Late, Broken            int // as in Counts
 }
 
 // Write makes the source systems as they are on the first night, and the config beside them. It refuses a folder that
@@ -95,17 +109,21 @@ func Write(ctx context.Context, o Options) (*Company, error) {
 	}
 	c.edges()
 	c.breakRows()
+	c.hub = newHub(c, o.Seed)
 	if err := c.deliver(ctx, true); err != nil {
 		return nil, fmt.Errorf("make the demo in %s: %w", o.Dir, err)
 	}
-	if err := os.WriteFile(c.Config(), configText, 0o644); err != nil {
-		return nil, fmt.Errorf("make the demo in %s: %w", o.Dir, err)
+	for name, text := range map[string][]byte{ConfigFile: configText, OverridesFile: overridesText} {
+		if err := os.WriteFile(filepath.Join(c.dir, name), text, 0o644); err != nil {
+			return nil, fmt.Errorf("make the demo in %s: %w", o.Dir, err)
+		}
 	}
 	return c, nil
 }
 
 // NextDay lets a day pass until the next night: a day of events, rows that come late, a file delivered again, a new
-// colleague, a renamed one, one who was removed, an agent renamed and one deleted. The sources drop their oldest events.
+// colleague, a renamed one, one who was removed, an agent renamed and one deleted; a system renamed, an integration
+// deleted, and two users who turn out to be one. The sources drop their oldest events.
 // Night, Counts and News change with it.
 func (c *Company) NextDay(ctx context.Context) error {
 	yesterday := c.night
@@ -113,13 +131,15 @@ func (c *Company) NextDay(ctx context.Context) error {
 	c.now = cutoff(c.night)
 	c.live(c.night)
 	c.change(yesterday)
+	c.hub.live(c.night)
+	c.hub.change(yesterday)
 	if err := c.deliver(ctx, false); err != nil {
 		return fmt.Errorf("let the day %s pass: %w", yesterday.Format(time.DateOnly), err)
 	}
-	if err := c.dropFiles(); err != nil {
+	if err := errors.Join(c.dropFiles(), c.hub.dropFiles()); err != nil {
 		return fmt.Errorf("drop old event files of the demo: %w", err)
 	}
-	if err := c.redeliver(yesterday); err != nil {
+	if err := errors.Join(c.redeliver(yesterday), c.hub.redeliver(yesterday)); err != nil {
 		return fmt.Errorf("deliver a file of the demo again: %w", err)
 	}
 	return nil
@@ -146,7 +166,10 @@ func (c *Company) claim() error {
 	if err := os.MkdirAll(filepath.Join(c.dir, EventsDir), 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{ConfigFile, DatabaseFile, EventsDir + "/generations", EventsDir + "/reference"} {
+	for _, name := range []string{
+		ConfigFile, OverridesFile, DatabaseFile,
+		EventsDir + "/generations", EventsDir + "/reference", EventsDir + "/sync", EventsDir + "/sightings",
+	} {
 		_, err := os.Lstat(filepath.Join(c.dir, name))
 		switch {
 		case err == nil:

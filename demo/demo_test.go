@@ -57,7 +57,7 @@ func contents(t *testing.T, dir string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"accounts", "people", "memberships", "teams", "team_people", "team_assets", "bots", "signins"} {
+	for _, table := range []string{"accounts", "people", "memberships", "teams", "team_people", "team_assets", "bots", "signins", "tools", "links", "link_projects"} {
 		sums[table] = rows(t, dir, "SELECT * FROM "+table)
 	}
 	return sums
@@ -173,7 +173,7 @@ func hasWhatItShould(t *testing.T, c *Company) {
 		{"duplicates", n.Duplicates, 300, 900},
 		{"late rows", n.Late, 500, 1500},
 		{"broken rows", n.Broken, 34, 34},
-		{"files", n.Files, 430, 700},
+		{"files", n.Files, 1280, 1560},
 		{"people in two workspaces", number(t, c.dir, "SELECT count(*) FROM (SELECT uid FROM memberships GROUP BY uid HAVING count(*) > 1)"), 10, 60},
 		{"revoked", number(t, c.dir, "SELECT count(*) FROM memberships WHERE is_active = 0"), 25, 60},
 		{"active again", number(t, c.dir, "SELECT count(*) FROM memberships WHERE is_active = 1 AND left_at IS NOT NULL"), 1, 20},
