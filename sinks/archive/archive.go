@@ -128,7 +128,7 @@ func Create(zw *zip.Writer, e Entry) (io.Writer, error) {
 // Of the zip format: versions that a reader needs, and a flag.
 const (
 	version20 = 20
-	version45 = 45     // 64-bit sizes
+	version45 = 45      // 64-bit sizes
 	flagUTF8  = 1 << 11 // the name is UTF-8
 )
 

@@ -1,0 +1,113 @@
+package workbook
+
+import (
+	"fmt"
+
+	"github.com/xuri/excelize/v2"
+)
+
+// Formats of cells, as Excel writes them.
+const (
+	formatDate    = "yyyy-mm-dd"
+	formatTime    = "yyyy-mm-dd hh:mm:ss"
+	formatInteger = 3  // #,##0
+	formatText    = 49 // @
+)
+
+// Colours, RRGGBB.
+const (
+	colourInk    = "1F2A44" // titles and headers
+	colourFill   = "DCE6F2" // behind headers
+	colourLine   = "8EA9CF" // below headers
+	colourBar    = "4472C4" // of charts
+	colourLabel  = "5A6478" // beside what matters more
+	fontSize     = 11.0
+	fontSizeHead = 16.0
+	fontSizePart = 13.0
+)
+
+// cellStyles are the numbers of the styles that the cells of one kind of sheet have.
+type cellStyles struct {
+	text, formula  int // formula: text that would become a formula when somebody edits the cell
+	date, time     int
+	integer, truth int
+	header         int
+}
+
+// styles are the numbers of all styles of a workbook.
+type styles struct {
+	log    cellStyles // one line per row, however long
+	report cellStyles // long text goes on in the next line of its cell
+
+	title, part, fact, factText, total, totalNumber, label, number, heading, note int
+}
+
+// addStyles adds the styles to a book, in an order that never changes.
+func addStyles(f *excelize.File) (s styles, err error) {
+	add := func(style excelize.Style) int {
+		if style.Font == nil {
+			style.Font = &excelize.Font{}
+		}
+		if style.Font.Size == 0 {
+			style.Font.Size = fontSize
+		}
+		style.Font.Family = "Calibri"
+		n, e := f.NewStyle(&style)
+		if e != nil && err == nil {
+			err = fmt.Errorf("style: %w", e)
+		}
+		return n
+	}
+	date, time := formatDate, formatTime
+	kinds := func(wrap bool) cellStyles {
+		at := func(horizontal string) *excelize.Alignment {
+			if !wrap {
+				if horizontal == "" {
+					return nil
+				}
+				return &excelize.Alignment{Horizontal: horizontal}
+			}
+			return &excelize.Alignment{Horizontal: horizontal, Vertical: "top"}
+		}
+		text := func() *excelize.Alignment {
+			if !wrap {
+				return nil
+			}
+			return &excelize.Alignment{Vertical: "top", WrapText: true}
+		}
+		head := func(horizontal string) excelize.Style {
+			return excelize.Style{
+				Font:      &excelize.Font{Bold: true, Color: colourInk},
+				Fill:      excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{colourFill}},
+				Border:    []excelize.Border{{Type: "bottom", Color: colourLine, Style: 2}},
+				Alignment: &excelize.Alignment{Horizontal: horizontal, Vertical: "center"},
+			}
+		}
+		k := cellStyles{
+			formula: add(excelize.Style{NumFmt: formatText, Alignment: text()}),
+			date:    add(excelize.Style{CustomNumFmt: &date, Alignment: at("left")}),
+			time:    add(excelize.Style{CustomNumFmt: &time, Alignment: at("left")}),
+			integer: add(excelize.Style{NumFmt: formatInteger, Alignment: at("")}),
+			truth:   add(excelize.Style{Alignment: at("left")}),
+			header:  add(head("left")),
+		}
+		if wrap {
+			k.text = add(excelize.Style{Alignment: text()})
+		}
+		return k
+	}
+	s.log, s.report = kinds(false), kinds(true)
+
+	bold := func(size float64) *excelize.Font { return &excelize.Font{Bold: true, Size: size, Color: colourInk} }
+	s.title = add(excelize.Style{Font: bold(fontSizeHead)})
+	s.part = add(excelize.Style{Font: bold(fontSizePart)})
+	s.fact = add(excelize.Style{Font: &excelize.Font{Color: colourLabel}})
+	s.factText = add(excelize.Style{NumFmt: formatText, Alignment: &excelize.Alignment{Horizontal: "left"}})
+	s.total = add(excelize.Style{Font: bold(fontSize)})
+	s.totalNumber = add(excelize.Style{Font: bold(fontSize), NumFmt: formatInteger})
+	s.label = add(excelize.Style{NumFmt: formatText, Alignment: &excelize.Alignment{Indent: 1}})
+	s.number = add(excelize.Style{NumFmt: formatInteger})
+	s.heading = add(excelize.Style{Font: bold(fontSize), Alignment: &excelize.Alignment{Vertical: "top"}})
+	s.note = add(excelize.Style{Alignment: &excelize.Alignment{Vertical: "top", WrapText: true}})
+	return s, err
+}
