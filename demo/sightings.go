@@ -4,15 +4,15 @@ import (
 	"time"
 )
 
-// sighting is a user seen in a tool, as the source writes it. A field that is nil is left out.
+// sighting is a user seen in a tool, as the source writes it: null for what the tool does not know.
 type sighting struct {
-	Tool   string  `json:"tool,omitempty"`
+	Tool   *string `json:"tool"`
 	SeenAs string  `json:"seen_as"`
 	At     string  `json:"at"`
-	Mail   *string `json:"mail,omitempty"`
-	Login  *string `json:"login,omitempty"`
-	Name   *string `json:"name,omitempty"`
-	Robot  *bool   `json:"robot,omitempty"`
+	Mail   *string `json:"mail"`
+	Login  *string `json:"login"`
+	Name   *string `json:"name"`
+	Robot  *bool   `json:"robot"`
 
 	cut bool // the line ends in the middle
 }
@@ -59,7 +59,7 @@ func (h *hub) see(l *look, tool string, at time.Time) sighting {
 		zone = time.FixedZone("", int(clock.offset/time.Second))
 	}
 	s := sighting{
-		Tool: tool, SeenAs: pick(h, interactions), At: at.In(zone).Format(clock.layout),
+		Tool: &tool, SeenAs: pick(h, interactions), At: at.In(zone).Format(clock.layout),
 		Mail: optional(l.mail), Login: optional(l.login), Name: optional(l.name), Robot: l.robot,
 	}
 	if tool == "crm" { // which writes empty text for what it does not know
@@ -183,7 +183,7 @@ func (h *hub) breakSightings() {
 		case 0, 1:
 			s.At = "2026-02-30T09:00:00Z" // no such day
 		case 2, 3:
-			s.Tool = "" // null
+			s.Tool = nil
 		case 4:
 			s.cut = true
 		}
