@@ -44,8 +44,13 @@ type Lake struct {
 
 // Schedule says when `usagereport schedule` runs, in the reporting zone.
 type Schedule struct {
-	Cron        string `yaml:"cron"`
-	CatchUpDays int    `yaml:"catch_up_days"` // at most so many missed days are run afterwards
+	Cron        string        `yaml:"cron"`
+	CatchUpDays int           `yaml:"catch_up_days"` // at most so many missed days are run afterwards
+	Jitter      time.Duration `yaml:"jitter"`        // starts are spread over so long after the time of cron
+	Deadline    time.Duration `yaml:"deadline"`      // a run that takes longer is cancelled
+	GracePeriod time.Duration `yaml:"grace_period"`  // how long a run may go on after SIGTERM
+	StatusFile  string        `yaml:"status_file"`   // absolute path, or empty
+	Listen      string        `yaml:"listen"`        // host:port of /healthz, or empty
 
 	origin origin
 }
@@ -134,7 +139,7 @@ type defaulter interface{ setDefaults() }
 
 func (c *Config) setDefaults() {
 	c.Timezone = "UTC"
-	c.Schedule = Schedule{Cron: "30 2 * * *", CatchUpDays: 7}
+	c.Schedule = Schedule{Cron: "30 2 * * *", CatchUpDays: 7, Deadline: 12 * time.Hour, GracePeriod: 20 * time.Second}
 	c.Quality = Quality{MaxRejectedRatio: 0.001}
 }
 
@@ -161,10 +166,14 @@ func location(name string) *time.Location {
 }
 
 // ParseCron parses a five-field cron expression or a descriptor such as @daily. It is what validation uses, and
-// what a scheduler must use: the parser of the library panics on some texts that begin with a zone.
+// what a scheduler must use: the parser of the library panics on some texts that begin with a zone, and takes
+// intervals, of which nobody can say which of them were missed.
 func ParseCron(spec string) (cron.Schedule, error) {
 	if strings.HasPrefix(spec, "TZ=") || strings.HasPrefix(spec, "CRON_TZ=") {
 		return nil, fmt.Errorf("a zone cannot stand in a cron expression: the schedule follows the top-level timezone")
+	}
+	if strings.HasPrefix(spec, "@every") {
+		return nil, fmt.Errorf("@every names no times: what was missed could not be told")
 	}
 	s, err := cron.ParseStandard(spec)
 	if err != nil {

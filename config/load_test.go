@@ -143,8 +143,10 @@ func TestDefaults(t *testing.T) {
 	if c.Timezone != "UTC" || c.Location() != time.UTC || !c.HistoryStart.IsZero() {
 		t.Errorf("zone %q, history %v", c.Timezone, c.HistoryStart)
 	}
-	if c.Schedule.Cron != "30 2 * * *" || c.Schedule.CatchUpDays != 7 {
-		t.Errorf("schedule %v", c.Schedule)
+	s := c.Schedule
+	if s.Cron != "30 2 * * *" || s.CatchUpDays != 7 || s.Jitter != 0 || s.Deadline != 12*time.Hour || s.GracePeriod != 20*time.Second ||
+		s.StatusFile != "" || s.Listen != "" {
+		t.Errorf("schedule %v", s)
 	}
 	if c.Quality.MaxRejectedRatio != 0.001 {
 		t.Errorf("quality %v", c.Quality)
@@ -198,6 +200,12 @@ func TestEverythingSet(t *testing.T) {
 	}
 	if got := c.Datasets["workspaces"].Mappings["plan"]["biz"]; got != "Business" {
 		t.Errorf("mapping %q", got)
+	}
+	if got, want := c.Schedule.StatusFile, filepath.Join(here, "status.json"); got != want {
+		t.Errorf("status file %q, want %q", got, want)
+	}
+	if s := c.Schedule; s.Jitter != 10*time.Minute || s.Listen != "127.0.0.1:8081" {
+		t.Errorf("schedule %v", s)
 	}
 	if got, want := c.Identity.Overrides, filepath.Join(here, "identity-overrides.yaml"); got != want {
 		t.Errorf("overrides %q, want %q", got, want)

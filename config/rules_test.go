@@ -107,7 +107,7 @@ func TestParseCron(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", spec, got, want)
 		}
 	}
-	for _, spec := range []string{"", "TZ=", "TZ=0", "CRON_TZ=UTC 0 0 * * *", "* * * * * *", "@x", "61 * * * *"} {
+	for _, spec := range []string{"", "TZ=", "TZ=0", "CRON_TZ=UTC 0 0 * * *", "* * * * * *", "@x", "61 * * * *", "@every 1h", "@every"} {
 		if _, err := ParseCron(spec); err == nil {
 			t.Errorf("%q is accepted", spec)
 		}

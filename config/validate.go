@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -123,6 +124,37 @@ func (v *validator) schedule() {
 	if path := "schedule.catch_up_days"; !v.bad(path) && (v.cfg.Schedule.CatchUpDays < 0 || v.cfg.Schedule.CatchUpDays > 365) {
 		v.problem(path, "", "expected 0 to 365 days, found %s", v.show(path))
 	}
+	s := &v.cfg.Schedule
+	v.duration("schedule.jitter", s.Jitter, 0, 12*time.Hour, "0s to 12h", "such as 10m")
+	v.duration("schedule.deadline", s.Deadline, time.Minute, 7*24*time.Hour, "1m to 168h", "such as 6h")
+	v.duration("schedule.grace_period", s.GracePeriod, 0, 24*time.Hour, "0s to 24h", "such as 20s")
+	if path := "schedule.status_file"; v.set(path) && !v.bad(path) {
+		if s.StatusFile == "" {
+			v.problem(path, "remove the key", "names no file")
+		} else if !filepath.IsAbs(s.StatusFile) {
+			s.StatusFile = filepath.Join(v.dir, s.StatusFile)
+		}
+	}
+	if path := "schedule.listen"; v.set(path) && !v.bad(path) && !isAddress(s.Listen) {
+		v.problem(path, `such as ":8081", or "127.0.0.1:8081" for this machine alone`, "expected host:port, found %s", v.show(path))
+	}
+}
+
+// duration checks the bounds of one, both included, of which bounds tells people.
+func (v *validator) duration(path string, d, from, to time.Duration, bounds, hint string) {
+	if v.set(path) && !v.bad(path) && (d < from || d > to) {
+		v.problem(path, hint, "expected %s, found %s", bounds, v.show(path))
+	}
+}
+
+// isAddress reports whether s names where to listen: a host or none, and a port.
+func isAddress(s string) bool {
+	_, port, err := net.SplitHostPort(s)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 const cronHint = `such as "30 2 * * *" (minute, hour, day of month, month, day of week) or @daily`
