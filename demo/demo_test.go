@@ -154,6 +154,7 @@ func TestSameSeedSameFiles(t *testing.T) {
 func TestCompany(t *testing.T) {
 	c := write(t, Options{Seed: 1})
 	t.Run("has what it should", func(t *testing.T) { hasWhatItShould(t, c) })
+	t.Run("has its hub", func(t *testing.T) { hasItsHub(t, c) })
 	t.Run("is cut where it should", func(t *testing.T) { isCutWhereItShould(t, c) })
 	t.Run("refuses", func(t *testing.T) { refuses(t, c) })
 	t.Run("lets a day pass", func(t *testing.T) { letsADayPass(t, c) })
@@ -270,6 +271,7 @@ func letsADayPass(t *testing.T, c *Company) {
 	if n := len(generations(t, c.dir)); n != after.Generations {
 		t.Errorf("the files hold %d generations, Counts says %d", n, after.Generations)
 	}
+	aDayPassedInTheHub(t, c, before.Hub, files, now)
 	changed, dropped := 0, 0
 	for name, sum := range files {
 		if !strings.Contains(name, "/generations/") {

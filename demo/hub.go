@@ -145,10 +145,15 @@ func newHub(c *Company, seed uint64) *hub {
 	return h
 }
 
-// live lets a day pass.
+// live lets a day pass, and makes sure that something happens before the run of the night that the day begins with.
 func (h *hub) live(day time.Time) {
 	h.liveSyncs(day, day)
 	h.liveSightings(day, day)
+	for range 5 {
+		h.arriveSync(day.Add(h.part(2 * time.Hour)))
+		at := day.Add(h.part(2 * time.Hour))
+		h.seeLate(at, at.Add(time.Minute))
+	}
 }
 
 // change is what happens to the hub in a day, beside the events. c.night is the coming night.

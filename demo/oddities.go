@@ -81,7 +81,9 @@ func (h *hub) mailboxes() {
 			look{identity: identity{p.login + "@harbor.example", p.login, p.name}, tools: []string{"jira"}},
 		)
 	}
-	h.known(look{identity: identity{"info@kestrel.example", "", "Kestrel Info"}, tools: []string{"desk"}}) // nobody's
+	// Mail from a mailbox, and nothing else: one that two people have, and one that is nobody's.
+	h.known(look{identity: identity{"info@harbor.example", "", ""}, tools: []string{"wiki"}})
+	h.known(look{identity: identity{"info@kestrel.example", "", "Kestrel Info"}, tools: []string{"desk"}})
 }
 
 // overridden are those of whom identity-overrides.yaml knows more than the tools.

@@ -27,12 +27,12 @@ func (h *hub) pastSyncs() {
 		})
 	}
 	for range 20 { // in the hours before the run: of the run date, which no report counts
-		h.sync(h.night.Add(h.part(2 * time.Hour)))
+		h.arriveSync(h.night.Add(h.part(2 * time.Hour)))
 	}
 	calendar, sums := h.calendar()
 	for len(h.syncs) < firstSyncs {
 		if at := h.moment(calendar[h.drawDay(sums)]); at.Before(h.c.now) {
-			h.sync(at)
+			h.arriveSync(at)
 		}
 	}
 	for i := range firstSyncs {
@@ -80,7 +80,7 @@ func (h *hub) drawDay(sums []float64) int {
 // perDay is how many of n events fall on a day of busyness 1.
 func (h *hub) perDay(sums []float64, n int) float64 { return float64(n) / sums[len(sums)-1] }
 
-// arrive queues an event that has arrived by the first night, soon or late.
+// arrive queues an event that has arrived by the coming night, soon or late.
 func (h *hub) arrive(at time.Time, s syncing) {
 	s.id, s.at = h.uuid(), at.UnixMilli()
 	arrival := at.Add(h.delay())
@@ -90,8 +90,8 @@ func (h *hub) arrive(at time.Time, s syncing) {
 	sendAt(&h.syncs, at, arrival, s)
 }
 
-// sync is an event of chance that has arrived by the first night.
-func (h *hub) sync(at time.Time) { h.arrive(at, h.syncing(at)) }
+// arriveSync is an event of chance that has arrived by the coming night.
+func (h *hub) arriveSync(at time.Time) { h.arrive(at, h.syncing(at)) }
 
 // syncing makes an event of an integration that was at work at the time up.
 func (h *hub) syncing(at time.Time) syncing {
