@@ -16,15 +16,17 @@ import (
 // Sentinels that callers branch on. An error wraps at most one of them; its text names the bucket, the object and
 // what to do.
 var (
-	ErrNoSnapshot  = errors.New("no snapshot")                 // nothing was published for that date, or at all
-	ErrNotFound    = errors.New("not found")                   // no such object or bucket
-	ErrCorrupt     = errors.New("lake is damaged")             // what is stored contradicts itself
-	ErrUnsupported = errors.New("unsupported format version")  // written by a newer program
-	ErrNoSpace     = errors.New("no space left")               // disk full or over quota
-	ErrDenied      = errors.New("access denied")               // credentials or permissions
-	ErrUnreachable = errors.New("bucket unreachable")          // network: a retry may help
-	ErrUnfinished  = errors.New("publication not finished")    // recorded; Recover or the next Begin ends it
-	ErrBusy        = errors.New("another publication is open") // its intent record stands
+	ErrNoSnapshot    = errors.New("no snapshot")                       // nothing was published for that date, or at all
+	ErrNotFound      = errors.New("not found")                         // no such object or bucket
+	ErrCorrupt       = errors.New("lake is damaged")                   // what is stored contradicts itself
+	ErrUnsupported   = errors.New("unsupported format version")        // written by a newer program
+	ErrNoSpace       = errors.New("no space left")                     // disk full or over quota
+	ErrDenied        = errors.New("access denied")                     // credentials or permissions
+	ErrUnreachable   = errors.New("bucket unreachable")                // network: a retry may help
+	ErrUnfinished    = errors.New("publication not finished")          // recorded; Recover or the next Begin ends it
+	ErrHeld          = errors.New("another run holds the lease")       // a *HeldError says which
+	ErrLeaseLost     = errors.New("lease lost")                        // it ran out, or another run took it over: nothing more may be published
+	ErrUnconditional = errors.New("bucket without conditional writes") // no lease can be kept there
 )
 
 // fail wraps an error of the bucket with what was being done, to which object, and what helps.
@@ -73,4 +75,15 @@ func credentialsRefused(err error) bool {
 // corrupt reports a stored object that cannot be what this package wrote.
 func (l *Lake) corrupt(key, format string, args ...any) error {
 	return fmt.Errorf("%s in %s: %w: %s", key, l.Name(), ErrCorrupt, fmt.Sprintf(format, args...))
+}
+
+// joined is errors.Join that leaves a lone error as it is.
+func joined(a, b error) error {
+	switch {
+	case a == nil:
+		return b
+	case b == nil:
+		return a
+	}
+	return errors.Join(a, b)
 }

@@ -1,10 +1,7 @@
 package lake
 
 import (
-	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -13,21 +10,20 @@ import (
 	"strings"
 
 	"gocloud.dev/blob"
-	"gocloud.dev/gcerrors"
 )
 
 // intent is the record of a publication that is being put in place: all that is needed to do it again from the
-// start, by whoever comes next (I5). While it stands, readers of its date may meet objects that their manifest
-// does not know.
+// start, by whoever comes next (I5). It waits in staging, where the lease's record names it; a copy at IntentKey
+// tells readers that they may meet objects of its date that their manifest does not know.
 type intent struct {
 	Format   int      `json:"format_version"`
 	RunID    string   `json:"run_id"`
 	Date     Date     `json:"snapshot_date"`
-	Placed   bool     `json:"objects_in_place"` // deletes and copies are behind us and must not happen again
-	Latest   bool     `json:"moves_latest"`     // no later date is published
-	Deletes  []string `json:"deletes"`          // what goes before the first copy
-	Copies   []move   `json:"copies"`           // from staging
-	Also     []move   `json:"latest_copies"`    // done only when Latest
+	Staging  string   `json:"staging"`       // the folder of everything that waits, with a slash at the end
+	Latest   bool     `json:"moves_latest"`  // no later date is published
+	Deletes  []string `json:"deletes"`       // what goes before the first copy
+	Copies   []move   `json:"copies"`        // from staging
+	Also     []move   `json:"latest_copies"` // from staging too, and done only when Latest
 	Manifest Manifest `json:"manifest"`
 }
 
@@ -36,10 +32,14 @@ type move struct {
 	To   string `json:"to"`
 }
 
+func (it *intent) pending() *pending {
+	return &pending{RunID: it.RunID, Date: it.Date, Staging: it.Staging}
+}
+
 // plan looks at what stands at the manifest's date and works out the way from there to the manifest.
-func (l *Lake) plan(ctx context.Context, m *Manifest) (*intent, error) {
+func (l *Lake) plan(ctx context.Context, m *Manifest, staging string) (*intent, error) {
 	it := &intent{
-		Format: FormatVersion, RunID: m.RunID, Date: m.SnapshotDate, Manifest: *m,
+		Format: FormatVersion, RunID: m.RunID, Date: m.SnapshotDate, Staging: staging, Manifest: *m,
 		Deletes: []string{}, Copies: []move{}, Also: []move{},
 	}
 	old, err := l.snapshotKeys(ctx, it.Date)
@@ -48,9 +48,9 @@ func (l *Lake) plan(ctx context.Context, m *Manifest) (*intent, error) {
 	}
 	it.Deletes = append(it.Deletes, obsolete(old, m)...)
 	for _, o := range m.Objects {
-		it.Copies = append(it.Copies, move{From: stagingPrefix(m.RunID) + o.Key, To: o.Key})
+		it.Copies = append(it.Copies, move{From: staging + o.Key, To: o.Key})
 		for _, key := range o.Also {
-			it.Also = append(it.Also, move{From: o.Key, To: key})
+			it.Also = append(it.Also, move{From: staging + o.Key, To: key})
 		}
 	}
 	dates, err := l.Dates(ctx)
@@ -98,176 +98,9 @@ func (l *Lake) snapshotKeys(ctx context.Context, date Date) ([]string, error) {
 	return keys, nil
 }
 
-// record writes the intent, the point of no return. Another publication's record is never overwritten.
-func (l *Lake) record(ctx context.Context, it *intent) error {
-	data, err := encodeJSON(it)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", IntentKey, err)
-	}
-	if _, found, err := l.exists(ctx, IntentKey); err != nil {
-		return err
-	} else if found {
-		return fmt.Errorf("%s in %s: %w; start the program again to finish that one first", IntentKey, l.Name(), ErrBusy)
-	}
-	if err := l.putIf(ctx, IntentKey, jsonType, data, true); err != nil {
-		// The answer may have been lost, or a retry below us may have met our own record.
-		if stands, rerr := l.get(ctx, IntentKey); rerr != nil || !bytes.Equal(stands, data) {
-			if gcerrors.Code(err) == gcerrors.FailedPrecondition {
-				return fmt.Errorf("%w: %w; start the program again to finish that one first", ErrBusy, err)
-			}
-			return err
-		}
-	}
-	l.step("intent")
-	return nil
-}
-
-const jsonType = "application/json"
-
-// rollForward does what the intent says, to the end. Every step can be done twice; killed anywhere, doing all of
-// it again gives the same bucket, byte for byte (I6).
-func (l *Lake) rollForward(ctx context.Context, it *intent) error {
-	if !it.Placed {
-		if err := l.place(ctx, it); err != nil {
-			return err
-		}
-	}
-	manifest, err := it.Manifest.encode()
-	if err != nil {
-		return fmt.Errorf("encode manifest: %w", err)
-	}
-	// The manifest comes after all of its objects, latest.json after its manifest (I1).
-	if err := l.put(ctx, ManifestKey(it.Date), jsonType, manifest); err != nil {
-		return err
-	}
-	l.step("manifest")
-	if it.Latest {
-		if err := l.moveLatest(ctx, it, manifest); err != nil {
-			return err
-		}
-	}
-	if err := l.remove(ctx, IntentKey); err != nil {
-		return err
-	}
-	if err := l.syncKeys(IntentKey); err != nil { // before staging goes: a record without staging is a dead end
-		return err
-	}
-	l.step("intent deleted")
-	if err := l.clear(ctx, stagingPrefix(it.RunID)); err != nil {
-		return err
-	}
-	l.step("staging cleared")
-	return nil
-}
-
-// place deletes and copies objects, then notes in the intent that this is done. From then on a reader may be
-// following the new manifest, so nobody may delete and copy again.
-func (l *Lake) place(ctx context.Context, it *intent) error {
-	err := l.each(it.Deletes, func(key string) error {
-		err := l.remove(ctx, key)
-		l.step("delete " + key)
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	if err := l.copyAll(ctx, it, it.Copies); err != nil {
-		return err
-	}
-	touched := slices.Clone(it.Deletes)
-	for _, m := range it.Copies {
-		touched = append(touched, m.To)
-	}
-	if err := l.syncKeys(touched...); err != nil {
-		return err
-	}
-	it.Placed = true
-	data, err := encodeJSON(it)
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", IntentKey, err)
-	}
-	if err := l.put(ctx, IntentKey, jsonType, data); err != nil {
-		return err
-	}
-	l.step("placed")
-	return nil
-}
-
-func (l *Lake) moveLatest(ctx context.Context, it *intent, manifest []byte) error {
-	if err := l.copyAll(ctx, it, it.Also); err != nil {
-		return err
-	}
-	for _, m := range it.Also {
-		if err := l.syncKeys(m.To); err != nil {
-			return err
-		}
-	}
-	sum := sha256.Sum256(manifest)
-	data, err := encodeJSON(Pointer{
-		Format: FormatVersion, RunID: it.RunID, SnapshotDate: it.Date, RunTime: it.Manifest.RunTime,
-		Manifest: ManifestKey(it.Date), SHA256: hex.EncodeToString(sum[:]),
-	})
-	if err != nil {
-		return fmt.Errorf("encode %s: %w", LatestKey, err)
-	}
-	if err := l.put(ctx, LatestKey, jsonType, data); err != nil {
-		return err
-	}
-	l.step("latest")
-	return nil
-}
-
-func (l *Lake) copyAll(ctx context.Context, it *intent, moves []move) error {
-	source := map[string]move{}
-	var keys []string
-	for _, m := range moves {
-		source[m.To] = m
-		keys = append(keys, m.To)
-	}
-	return l.each(keys, func(to string) error {
-		from := source[to].From
-		o, _ := it.Manifest.Object(strings.TrimPrefix(from, stagingPrefix(it.RunID)))
-		// The scratch name holds the target's, so that two copies of one object do not meet there.
-		scratch := stagingPrefix(it.RunID) + "links/" + to
-		if err := l.copyObject(ctx, from, to, o.ContentType, o.Bytes, scratch); err != nil {
-			return err
-		}
-		l.step("copy " + to)
-		return nil
-	})
-}
-
-// Recover finishes the publication that an intent record tells of, if there is one, and reports whether it did.
-// It also clears away what runs without a record left in staging. It is for writers, before they begin; readers
-// never need it.
-func (l *Lake) Recover(ctx context.Context) (rolledForward bool, err error) {
-	it, err := l.readIntent(ctx)
-	if err != nil {
-		return false, fmt.Errorf("recover: %w", err)
-	}
-	if it != nil {
-		if !it.Placed {
-			if err := l.checkStaged(ctx, it.RunID, it.Manifest.Objects); err != nil {
-				return false, fmt.Errorf("recover: run %s cannot be finished: %w; check %s with verify, publish it again "+
-					"if that fails, after deleting %s", it.RunID, err, it.Date, IntentKey)
-			}
-		}
-		if err := l.rollForward(ctx, it); err != nil {
-			return false, fmt.Errorf("recover the publication of %s by run %s: %w: %w", it.Date, it.RunID, ErrUnfinished, err)
-		}
-	}
-	if err := l.clear(ctx, stagingDir); err != nil {
-		return it != nil, fmt.Errorf("recover: %w", err)
-	}
-	if err := l.sweepAll(); err != nil {
-		return it != nil, fmt.Errorf("recover: %w", err)
-	}
-	return it != nil, nil
-}
-
-// readIntent returns the intent record, or nil if none stands.
-func (l *Lake) readIntent(ctx context.Context) (*intent, error) {
-	data, err := l.get(ctx, IntentKey)
+// readIntent returns the intent record at a key, or nil if none stands.
+func (l *Lake) readIntent(ctx context.Context, key string) (*intent, error) {
+	data, err := l.get(ctx, key)
 	if isNotFound(err) {
 		return nil, nil
 	}
@@ -275,15 +108,13 @@ func (l *Lake) readIntent(ctx context.Context) (*intent, error) {
 		return nil, err
 	}
 	it := new(intent)
-	if err := decodeJSON(data, it); err == nil {
-		err = it.validate()
-		if err == nil {
-			return it, nil
-		}
-		return nil, l.corrupt(IntentKey, "%v", err)
-	} else {
-		return nil, fmt.Errorf("%s in %s: %w", IntentKey, l.Name(), err)
+	if err := decodeJSON(data, it); err != nil {
+		return nil, fmt.Errorf("%s in %s: %w", key, l.Name(), err)
 	}
+	if err := it.validate(); err != nil {
+		return nil, l.corrupt(key, "%v", err)
+	}
+	return it, nil
 }
 
 // validate makes sure that following the record touches nothing but its own date and run: it deletes things.
@@ -295,13 +126,16 @@ func (it *intent) validate() error {
 		return fmt.Errorf("the record is of run %s and %s, its manifest of %s and %s",
 			it.RunID, it.Date, it.Manifest.RunID, it.Manifest.SnapshotDate)
 	}
+	if !validStaging(it.Staging) {
+		return fmt.Errorf("%q is no folder of staged objects", it.Staging)
+	}
 	for _, key := range it.Deletes {
 		if !inSnapshot(key, it.Date) {
 			return fmt.Errorf("would delete %q, which is no object of %s", key, it.Date)
 		}
 	}
 	for _, m := range it.Copies {
-		if _, ok := it.Manifest.Object(m.To); !ok || m.From != stagingPrefix(it.RunID)+m.To {
+		if _, ok := it.Manifest.Object(m.To); !ok || m.From != it.Staging+m.To {
 			return fmt.Errorf("would copy %q to %q, which the manifest does not say", m.From, m.To)
 		}
 	}
@@ -309,7 +143,7 @@ func (it *intent) validate() error {
 		return errors.New("it does not copy every object of its manifest")
 	}
 	for _, m := range it.Also {
-		if o, ok := it.Manifest.Object(m.From); !ok || !slices.Contains(o.Also, m.To) {
+		if o, ok := it.Manifest.Object(strings.TrimPrefix(m.From, it.Staging)); !ok || m.From == strings.TrimPrefix(m.From, it.Staging) || !slices.Contains(o.Also, m.To) {
 			return fmt.Errorf("would copy %q to %q, which the manifest does not say", m.From, m.To)
 		}
 	}

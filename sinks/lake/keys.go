@@ -78,8 +78,19 @@ func RunKey(id string) string { return runsDir + id + ".json" }
 // StateKey returns the key of a blob that runs hand on to the next.
 func StateKey(name string) string { return stateDir + name }
 
-// stagingPrefix returns the folder in which a run's objects wait, with a slash at the end.
-func stagingPrefix(runID string) string { return stagingDir + runID + "/" }
+// stagingPrefix returns the folder in which a run's objects wait, with a slash at the end. It has the term of the run's
+// lease in its name: what another run of the same id copies late finds nothing there, or its own (I9).
+func stagingPrefix(term int64, runID string) string {
+	return fmt.Sprintf("%s%020d-%s/", stagingDir, term, runID)
+}
+
+// validStaging says whether a folder is one of those.
+func validStaging(dir string) bool {
+	name, ok := strings.CutPrefix(dir, stagingDir)
+	name, slash := strings.CutSuffix(name, "/")
+	term, run, dash := strings.Cut(name, "-")
+	return ok && slash && dash && len(term) == 20 && strings.Trim(term, "0123456789") == "" && validID(run) == nil
+}
 
 // publishable says whether a publication of the date may hold an object at key.
 func publishable(key string, date Date) bool {

@@ -1,7 +1,7 @@
 // Package lake publishes the objects of a run to a bucket so that a reader meets a whole snapshot or none, and
 // reads them back (contract §8). It never looks inside an object: Parquet, zips and CSV are bytes to it.
 //
-// The invariants I1…I7 that the comments cite are stated in docs/publishing.md.
+// The invariants I1…I9 that the comments cite are stated in docs/publishing.md.
 package lake
 
 import (
@@ -9,20 +9,26 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
 )
 
-// Lake is a bucket and the prefix below which everything is kept. It is safe for concurrent use; one
-// publication at a time is the caller's duty.
+// Lake is a bucket and the prefix below which everything is kept. It is safe for concurrent use; the lease sees to it that
+// one run at a time writes (Acquire).
 type Lake struct {
+	// LeaseTTL is how long a lease stands that is not renewed; 0 means DefaultLeaseTTL. Set it before the first use.
+	LeaseTTL time.Duration
+
 	bucket *blob.Bucket
 	owned  bool   // opened here, so closed here
 	name   string // the bucket for messages: without user, password or query
 	prefix string // "" or "a/b/"
 	azure  bool   // see azureWriter
 	local  *local // where a file bucket keeps its files, nil for every other bucket
+
+	now func() time.Time // the clock of this process; tests replace it
 
 	// hook is told of every step of the protocol. Crash tests end the process in it; nil otherwise.
 	hook func(step string)
@@ -54,7 +60,8 @@ func Open(ctx context.Context, bucketURL, prefix string) (*Lake, error) {
 }
 
 // New returns a Lake over a bucket that the caller keeps and closes. The name stands for the bucket in messages.
-// On a file bucket Open gives more: it also makes renames durable and moves objects without copying them.
+// On a file bucket Open gives more: it also makes renames durable, moves objects without copying them, and only there
+// does the lease hold (the driver's conditional write is none).
 func New(b *blob.Bucket, name, prefix string) (*Lake, error) {
 	prefix = strings.Trim(prefix, "/")
 	if prefix != "" {
@@ -63,7 +70,7 @@ func New(b *blob.Bucket, name, prefix string) (*Lake, error) {
 		}
 		prefix += "/"
 	}
-	return &Lake{bucket: b, name: name, prefix: prefix, azure: isAzure(b)}, nil
+	return &Lake{bucket: b, name: name, prefix: prefix, azure: isAzure(b), now: time.Now}, nil
 }
 
 // Close closes the bucket if Open opened it.

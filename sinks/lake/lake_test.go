@@ -223,6 +223,7 @@ func inspect(t *testing.T, b *blob.Bucket, prefix string) map[string][]byte {
 			}
 		}
 	}
+	maps.DeleteFunc(objects, func(key string, _ []byte) bool { return strings.HasPrefix(key, leaseDir) })
 	return objects
 }
 
@@ -389,6 +390,9 @@ func TestFailedRun(t *testing.T) {
 				return err
 			}
 			if err := second.stage(ctx, p); err != nil {
+				return err
+			}
+			if err := l.BreakLease(ctx); err != nil {
 				return err
 			}
 			if _, err := l.Recover(ctx); err != nil {

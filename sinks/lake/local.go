@@ -2,7 +2,9 @@ package lake
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
+	"math/rand/v2"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"syscall"
+	"time"
 )
 
 // local is the folder behind a file bucket. The bucket's driver never calls fsync and copies where a link would
@@ -133,6 +136,46 @@ func (d *local) link(from, to, scratch string) (bool, error) {
 	return true, nil
 }
 
+// create makes a file with that content if there is none, in one step also between processes: errTaken otherwise. The
+// caller makes its name durable.
+func (d *local) create(fullKey string, data []byte) (err error) {
+	name := d.path(fullKey)
+	if err := os.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return err
+	}
+	tmp, err := createTemp(name)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if rerr := os.Remove(tmp.Name()); err == nil {
+			err = rerr
+		}
+	}()
+	_, werr := tmp.Write(data)
+	if err := errors.Join(werr, fsync(tmp), tmp.Close()); err != nil {
+		return err
+	}
+	err = os.Link(tmp.Name(), name)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return errTaken
+	case errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EPERM):
+		return fmt.Errorf("%w: the file system has no hard links; choose another in lake.bucket: %w", ErrUnconditional, err)
+	}
+	return err
+}
+
+// createTemp makes a file beside the one of that name which sweep knows for what it is.
+func createTemp(name string) (*os.File, error) {
+	for {
+		f, err := os.OpenFile(fmt.Sprintf("%s.%016x.tmp", name, rand.Uint64()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
+		}
+	}
+}
+
 // stranded matches the temporary files that the file driver leaves behind when the process is killed.
 var stranded = regexp.MustCompile(`\.[0-9a-f]{8,}\.tmp$`)
 
@@ -151,8 +194,8 @@ func (l *Lake) syncKeys(keys ...string) error {
 	return nil
 }
 
-// sweep removes temporary files and empty folders that killed runs left below a key prefix.
-func (d *local) sweep(fullPrefix string) error {
+// sweep removes temporary files and empty folders that killed runs left below a key prefix, if they are so old.
+func (d *local) sweep(fullPrefix string, age time.Duration) error {
 	if d == nil {
 		return nil
 	}
@@ -169,7 +212,10 @@ func (d *local) sweep(fullPrefix string) error {
 				dirs = append(dirs, p)
 			}
 		case stranded.MatchString(p):
-			return os.Remove(p)
+			if info, err := e.Info(); err != nil || time.Since(info.ModTime()) < age {
+				return ignoreMissing(err)
+			}
+			return ignoreMissing(os.Remove(p))
 		}
 		return nil
 	})
@@ -185,6 +231,13 @@ func (d *local) sweep(fullPrefix string) error {
 	return nil
 }
 
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
 // sweepAll removes what killed runs left among the files of a file bucket. It looks only where this package
 // writes: the folder may hold other people's files too.
 func (l *Lake) sweepAll() error {
@@ -192,9 +245,13 @@ func (l *Lake) sweepAll() error {
 		return nil
 	}
 	for _, dir := range []string{logsDir, auditDir, reportsDir, manifestsDir, quarantineDir, runsDir, stateDir} {
-		if err := l.local.sweep(l.full(dir)); err != nil {
+		if err := l.local.sweep(l.full(dir), 0); err != nil {
 			return l.fail("sweep", dir, err)
 		}
+	}
+	// Whoever wants the lease writes here, also while we hold it.
+	if err := l.local.sweep(l.full(leaseDir), time.Hour); err != nil {
+		return l.fail("sweep", leaseDir, err)
 	}
 	for _, key := range []string{LatestKey, IntentKey} {
 		left, err := filepath.Glob(l.local.path(l.full(key)) + ".*.tmp")

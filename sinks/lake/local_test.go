@@ -38,7 +38,7 @@ func TestFlushes(t *testing.T) {
 		}
 		clear(all)
 	}
-	staging := stagingPrefix("run-2")
+	staging := stagingPrefix(6, "run-2") // the first run's records: taken, recorded, in place, over, released
 	l.hook = func(step string) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -52,21 +52,26 @@ func TestFlushes(t *testing.T) {
 			for _, key := range second.keys() {
 				names = append(names, staging+key, filepath.Dir(staging+key))
 			}
-			need(step, append(names, "staging", "staging/run-2", "")...)
+			need(step, append(names, "staging", strings.TrimSuffix(staging, "/"), "",
+				staging+IntentKey, staging+"manifests", staging+ManifestKey(day2), staging+LatestKey)...)
 		case "intent":
-			need(step, IntentKey, "")
+			need(step, leaseKey(7), "lease")
+		case "marked":
+			need(step, "")
 		case "placed":
 			var names []string
 			for _, key := range second.keys() {
 				names = append(names, filepath.Dir(key))
 			}
-			need(step, append(names, filepath.Dir(LogPart("agents_log", day2, 0)), IntentKey, "")...)
+			need(step, append(names, filepath.Dir(LogPart("agents_log", day2, 0)), leaseKey(8), "lease")...)
 		case "manifest":
-			need(step, ManifestKey(day2), "manifests")
+			need(step, "manifests")
 		case "latest":
-			need(step, "reports/latest", LatestKey, "")
+			need(step, "reports/latest", "")
 		case "intent deleted":
 			need(step, "")
+		case "settled":
+			need(step, leaseKey(9), "lease")
 		}
 	}
 	must(t, second.publish(t.Context(), l))

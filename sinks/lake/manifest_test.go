@@ -249,9 +249,12 @@ func FuzzDecodeManifest(f *testing.F) {
 // FuzzIntent: a record that is accepted never touches anything but its own date, run and the newest reports.
 func FuzzIntent(f *testing.F) {
 	m := sampleManifest()
-	it := intent{Format: 1, RunID: m.RunID, Date: m.SnapshotDate, Manifest: *m, Deletes: []string{LogPart("x", day2, 0)}}
+	it := intent{
+		Format: 1, RunID: m.RunID, Date: m.SnapshotDate, Staging: stagingPrefix(7, m.RunID), Manifest: *m,
+		Deletes: []string{LogPart("x", day2, 0)},
+	}
 	for _, o := range m.Objects {
-		it.Copies = append(it.Copies, move{stagingPrefix(m.RunID) + o.Key, o.Key})
+		it.Copies = append(it.Copies, move{it.Staging + o.Key, o.Key})
 	}
 	data, err := encodeJSON(it)
 	if err != nil {
@@ -279,9 +282,9 @@ func FuzzIntent(f *testing.F) {
 func TestIntentIsChecked(t *testing.T) {
 	l, b, _ := fileLake(t)
 	must(t, first.publish(t.Context(), l))
-	good := intent{Format: 1, RunID: "run-2", Date: day2, Manifest: *sampleManifest()}
+	good := intent{Format: 1, RunID: "run-2", Date: day2, Staging: stagingPrefix(7, "run-2"), Manifest: *sampleManifest()}
 	for _, o := range good.Manifest.Objects {
-		good.Copies = append(good.Copies, move{stagingPrefix("run-2") + o.Key, o.Key})
+		good.Copies = append(good.Copies, move{good.Staging + o.Key, o.Key})
 	}
 	for name, edit := range map[string]func(it *intent){
 		"deletes state":      func(it *intent) { it.Deletes = []string{"state/facts"} },
@@ -290,6 +293,8 @@ func TestIntentIsChecked(t *testing.T) {
 		"copies too little":  func(it *intent) { it.Copies = it.Copies[1:] },
 		"latest from other":  func(it *intent) { it.Also = []move{{it.Copies[0].To, LatestReportKey("x")}} },
 		"other run":          func(it *intent) { it.RunID = "run-9" },
+		"latest from date":   func(it *intent) { it.Also = []move{{it.Copies[0].To, LatestReportKey("x")}} },
+		"other staging":      func(it *intent) { it.Staging = "staging/" },
 		"staging is gone":    func(*intent) {},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -298,7 +303,11 @@ func TestIntentIsChecked(t *testing.T) {
 			edit(&it)
 			data, err := json.Marshal(it)
 			must(t, err)
-			must(t, b.WriteAll(t.Context(), l.full(IntentKey), data, nil))
+			must(t, b.WriteAll(t.Context(), l.full(good.Staging+IntentKey), data, nil))
+			s, err := l.Acquire(t.Context(), "test")
+			must(t, err)
+			must(t, s.record(t.Context(), &good))
+			must(t, s.Release(t.Context()))
 			before := inspect(t, b, l.prefix)
 			if _, err := l.Recover(t.Context()); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), IntentKey) {
 				t.Errorf("got %v", err)

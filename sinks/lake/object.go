@@ -51,7 +51,7 @@ func (s *hashSink) Write(p []byte) (int, error) {
 }
 
 func newObject(ctx context.Context, p *Publication, key, contentType string) (*Object, error) {
-	up, err := p.lake.upload(ctx, stagingPrefix(p.run.RunID)+key, contentType, false)
+	up, err := p.lake.upload(ctx, p.staging+key, contentType, false)
 	if err != nil {
 		return nil, err
 	}

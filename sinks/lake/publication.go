@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -15,8 +16,11 @@ import (
 // Publication is one run's attempt to publish one date. Objects are created, written and committed into staging,
 // where no reader looks; Publish puts them all in place. Whoever begins one defers Abort.
 type Publication struct {
-	lake *Lake
-	run  RunInfo
+	lake    *Lake
+	lease   *Lease
+	owned   bool // Begin of the Lake took the lease, so Publish and Abort release it
+	run     RunInfo
+	staging string // the folder of its objects, with a slash at the end
 
 	// Recovered says that Begin first had to finish an earlier run's publication.
 	Recovered bool
@@ -30,29 +34,45 @@ type pubState uint8
 
 const (
 	pubOpen      pubState = iota // objects may be created
-	pubRecording                 // the intent record may stand: staging belongs to it
+	pubRecording                 // the record may stand: staging belongs to it
 	pubDone                      // published or aborted
 )
 
 // parallel is how many requests a publication has under way at once.
 const parallel = 8
 
-// Begin starts a publication for run.SnapshotDate. It first finishes, or clears away, what an earlier run left
-// (Recover), so that two publications never overlap.
-//
-// This is where the lease of the bucket and prefix is to be held, from before Recover until Publish or Abort
-// returns: without one, two processes that publish at once can delete each other's staging. Publish then fails
-// without having changed anything, unless it is already putting objects in place.
+// Begin takes the lease for one publication, for run.SnapshotDate: Publish and Abort release it. A *HeldError if another
+// run holds it. Whoever does more under the lease than publish takes it with Acquire instead.
 func (l *Lake) Begin(ctx context.Context, run RunInfo) (*Publication, error) {
 	if err := run.validate(); err != nil {
 		return nil, fmt.Errorf("begin publication: %w", err)
 	}
-	run.Windows = slices.Clone(run.Windows)
-	recovered, err := l.Recover(ctx)
+	s, err := l.Acquire(ctx, run.RunID)
 	if err != nil {
 		return nil, fmt.Errorf("begin publication of %s: %w", run.SnapshotDate, err)
 	}
-	return &Publication{lake: l, run: run, Recovered: recovered, objects: map[string]*Object{}}, nil
+	p, err := s.Begin(ctx, run)
+	if err != nil {
+		return nil, joined(err, s.Release(ctx))
+	}
+	p.owned = true
+	return p, nil
+}
+
+// Begin starts a publication for run.SnapshotDate under the lease. It first finishes, or clears away, what an earlier run
+// left (Recover). One publication at a time is the caller's duty.
+func (s *Lease) Begin(ctx context.Context, run RunInfo) (*Publication, error) {
+	if err := run.validate(); err != nil {
+		return nil, fmt.Errorf("begin publication: %w", err)
+	}
+	run.Windows = slices.Clone(run.Windows)
+	recovered, err := s.recover(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("begin publication of %s: %w", run.SnapshotDate, err)
+	}
+	return &Publication{
+		lake: s.lake, lease: s, run: run, staging: stagingPrefix(s.term(), run.RunID), Recovered: recovered, objects: map[string]*Object{},
+	}, nil
 }
 
 // Create begins an object that will stand at key: one of LogPart, AuditKey or ReportKey of the publication's date.
@@ -66,6 +86,9 @@ func (p *Publication) Create(ctx context.Context, key, contentType string) (*Obj
 	defer p.mu.Unlock()
 	if p.state != pubOpen {
 		return nil, fmt.Errorf("create %s: the publication of %s is over", key, p.run.SnapshotDate)
+	}
+	if err := p.lease.check(); err != nil {
+		return nil, fmt.Errorf("create %s: %w", key, err)
 	}
 	if _, ok := p.objects[key]; ok {
 		return nil, fmt.Errorf("create %s: the publication already has that object", key)
@@ -85,7 +108,7 @@ func (p *Publication) Create(ctx context.Context, key, contentType string) (*Obj
 // An error that wraps ErrUnfinished comes after the point of no return: Recover, or the next Begin, ends the
 // publication. After any other error nothing that a reader can see has changed.
 func (p *Publication) Publish(ctx context.Context, m *Manifest) error {
-	l, date := p.lake, p.run.SnapshotDate
+	date := p.run.SnapshotDate
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.state != pubOpen {
@@ -110,26 +133,47 @@ func (p *Publication) Publish(ctx context.Context, m *Manifest) error {
 	if err := m.validate(); err != nil {
 		return fmt.Errorf("publish %s: %w", date, err)
 	}
-	if err := l.checkStaged(ctx, p.run.RunID, m.Objects); err != nil {
-		return fmt.Errorf("publish %s: %w", date, err)
+	ctx, cancel := p.lease.Guard(ctx)
+	defer cancel()
+	if err := p.publish(ctx, m); err != nil {
+		// Of a cancelled request nobody knows when it takes effect; files are written by this process or not at all.
+		if p.state == pubRecording && ctx.Err() != nil && p.lake.local == nil {
+			p.lease.runOut()
+		}
+		return fmt.Errorf("publish %s: %w", date, p.lease.explain(err))
 	}
-	if err := l.syncStaged(p.run.RunID, m.Objects); err != nil {
-		return fmt.Errorf("publish %s: %w", date, err)
+	p.state = pubDone
+	if p.owned {
+		// The snapshot stands. A lease that cannot be released runs out.
+		_ = p.lease.Release(ctx)
 	}
-	it, err := l.plan(ctx, m)
+	return nil
+}
+
+func (p *Publication) publish(ctx context.Context, m *Manifest) error {
+	l := p.lake
+	it, err := l.plan(ctx, m, p.staging)
 	if err != nil {
-		return fmt.Errorf("publish %s: %w", date, err)
+		return err
+	}
+	if err := l.stage(ctx, it); err != nil {
+		return err
+	}
+	if err := l.checkStaged(ctx, it); err != nil {
+		return err
+	}
+	if err := l.syncStaged(it); err != nil {
+		return err
 	}
 	l.step("staged")
 
 	p.state = pubRecording
-	if err := l.record(ctx, it); err != nil {
-		return fmt.Errorf("publish %s: %w", date, err)
+	if err := p.lease.record(ctx, it); err != nil {
+		return err
 	}
-	if err := l.rollForward(ctx, it); err != nil {
-		return fmt.Errorf("publish %s: %w: %w; start the program again to finish it", date, ErrUnfinished, err)
+	if err := p.lease.rollForward(ctx, it, false); err != nil {
+		return fmt.Errorf("%w: %w; start the program again to finish it", ErrUnfinished, err)
 	}
-	p.state = pubDone
 	return nil
 }
 
@@ -146,66 +190,66 @@ func (p *Publication) Abort(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 	defer cancel()
-	if p.state == pubRecording {
-		// Once the record may stand, staging is its to use (I5): keep it unless the record surely is not there.
-		if _, found, err := p.lake.exists(ctx, IntentKey); err != nil || found {
-			p.state = pubDone
-			return err
-		}
-	}
+	err := p.drop(ctx)
 	p.state = pubDone
-	if err := p.lake.clear(ctx, stagingPrefix(p.run.RunID)); err != nil {
+	if p.owned {
+		err = joined(err, p.lease.Release(ctx))
+	}
+	if err != nil {
 		return fmt.Errorf("abort publication of %s: %w", p.run.SnapshotDate, err)
 	}
 	return nil
 }
 
-// checkStaged makes sure that all of a run's objects wait in staging, each at its length.
-func (l *Lake) checkStaged(ctx context.Context, runID string, objects []ObjectInfo) error {
-	errs := make([]error, len(objects))
-	var g errgroup.Group
-	g.SetLimit(parallel)
-	for i, o := range objects {
-		g.Go(func() error {
-			key := stagingPrefix(runID) + o.Key
-			size, found, err := l.exists(ctx, key)
-			switch {
-			case err != nil:
-				errs[i] = err
-			case !found:
-				errs[i] = l.corrupt(key, "the staged object is gone; did another run clear it away?")
-			case size != o.Bytes:
-				errs[i] = l.corrupt(key, "%d bytes were written, %d are there", o.Bytes, size)
-			}
-			return nil
-		})
+// drop clears staging, unless it may be needed to finish the publication.
+func (p *Publication) drop(ctx context.Context) error {
+	if errors.Is(p.lease.check(), ErrLeaseLost) {
+		return nil // it belongs to the successor, and is cleared there
 	}
-	_ = g.Wait() // errs has them all
-	return errors.Join(errs...)
+	if p.state == pubRecording {
+		// Once the record may stand, staging is its to use (I5). One more record tells: the first cannot come after it.
+		if err := p.lease.Renew(ctx); err != nil || p.lease.publication() != nil {
+			return err
+		}
+	}
+	return p.lease.clear(ctx, p.staging)
+}
+
+// checkStaged makes sure that all of a publication's objects wait in staging, each at its length.
+func (l *Lake) checkStaged(ctx context.Context, it *intent) error {
+	want := map[string]int64{}
+	for _, key := range it.small() {
+		want[it.Staging+key] = -1 // any length
+	}
+	for _, o := range it.Manifest.Objects {
+		want[it.Staging+o.Key] = o.Bytes
+	}
+	var mu sync.Mutex
+	var errs []error
+	err := l.each(slices.Sorted(maps.Keys(want)), func(key string) error {
+		size, found, err := l.exists(ctx, key)
+		switch {
+		case err != nil:
+		case !found:
+			err = l.corrupt(key, "the staged object is gone; did another run clear it away?")
+		case want[key] >= 0 && size != want[key]:
+			err = l.corrupt(key, "%d bytes were written, %d are there", want[key], size)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		errs = append(errs, err)
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
 }
 
 // syncStaged makes the names of staged objects durable; their bytes are so since Commit.
-func (l *Lake) syncStaged(runID string, objects []ObjectInfo) error {
-	keys := make([]string, len(objects))
-	for i, o := range objects {
-		keys[i] = stagingPrefix(runID) + o.Key
+func (l *Lake) syncStaged(it *intent) error {
+	keys := make([]string, len(it.Manifest.Objects))
+	for i, o := range it.Manifest.Objects {
+		keys[i] = it.Staging + o.Key
 	}
 	return l.syncKeys(keys...)
-}
-
-// clear deletes every object below a prefix within staging, and the folders that a file bucket keeps.
-func (l *Lake) clear(ctx context.Context, prefix string) error {
-	keys, err := l.list(ctx, prefix)
-	if err != nil {
-		return err
-	}
-	if err := l.each(keys, func(key string) error { return l.remove(ctx, key) }); err != nil {
-		return err
-	}
-	if err := l.local.sweep(l.full(stagingDir)); err != nil {
-		return l.fail("clear", prefix, err)
-	}
-	return nil
 }
 
 // each does f for every key, several at once, and returns the first error.

@@ -212,3 +212,10 @@ func (l *Lake) flushCopy(key string) error {
 func isNotFound(err error) bool {
 	return errors.Is(err, ErrNotFound) || gcerrors.Code(err) == gcerrors.NotFound
 }
+
+func ignoreNotFound(err error) error {
+	if isNotFound(err) {
+		return nil
+	}
+	return err
+}

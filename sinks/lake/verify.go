@@ -168,7 +168,7 @@ func (v *verification) strays(ctx context.Context, m *Manifest) error {
 
 // pending reports a publication that was cut off: of this date, it explains what else is found.
 func (v *verification) pending(ctx context.Context) error {
-	it, err := v.lake.readIntent(ctx)
+	it, err := v.lake.readIntent(ctx, IntentKey)
 	switch {
 	case errors.Is(err, ErrCorrupt):
 		v.problem(IntentKey, "%v", err)

@@ -69,7 +69,7 @@ func TestVerifySaysThatARunWasCutOff(t *testing.T) {
 	l, _, _ := fileLake(t)
 	must(t, first.publish(t.Context(), l))
 	for n := 1; ; n++ {
-		if step, _ := runUntil(l, n, second.publishNoAbort); step == "intent" {
+		if step, _ := runUntil(l, n, second.publishNoAbort); step == "marked" {
 			break
 		}
 		_, err := l.Recover(t.Context())
