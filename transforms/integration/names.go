@@ -22,6 +22,9 @@ func newSystems(known *current.Table) *systems {
 	for i := range known.Len() {
 		id, _ := known.Text("system_id", i)
 		name, _ := known.Text("system_name", i)
+		if name == "" {
+			continue
+		}
 		if bearers[name] > 1 {
 			name += " (" + id + ")"
 		}
