@@ -172,17 +172,21 @@ func (c *cells) duplicates() string {
 		byEmail[email][username] = true
 	}
 	systems := map[string]map[string]bool{} // names by username
-	c.texts = c.texts[:0]
 	for _, o := range c.in {
 		email, username := users.Key(identity.Email, o.email), users.Key(identity.Username, o.username)
 		if username == "" || len(byEmail[email]) < 2 {
 			continue
 		}
-		c.texts = append(c.texts, shown{username, strings.TrimSpace(c.year.seen.values.Usernames[o.username-1]), o.last})
 		if systems[username] == nil {
 			systems[username] = map[string]bool{}
 		}
 		systems[username][c.names[o.system]] = true
+	}
+	c.texts = c.texts[:0]
+	for _, o := range c.in { // a username is shown as in its own cell, also where that variant came without the email
+		if username := users.Key(identity.Username, o.username); systems[username] != nil {
+			c.texts = append(c.texts, shown{username, strings.TrimSpace(c.year.seen.values.Usernames[o.username-1]), o.last})
+		}
 	}
 	for i := range c.texts {
 		t := &c.texts[i]
