@@ -125,7 +125,9 @@ func (y *Year) Report(days calendar.Days) *Report {
 		r.Figures.Entities += c.n
 	}
 	slices.SortFunc(r.pairs, func(a, b pairRow) int {
-		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(y.pairName(a.pair), y.pairName(b.pair)), cmp.Compare(a.pair, b.pair))
+		p, q := y.pairs.list[a.pair], y.pairs.list[b.pair]
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(y.systems.name(p.system1), y.systems.name(q.system1)),
+			cmp.Compare(y.systems.name(p.system2), y.systems.name(q.system2)), cmp.Compare(a.pair, b.pair))
 	})
 	for _, p := range r.pairs {
 		r.ByPair = append(r.ByPair, Named{y.pairName(p.pair), p.n})
@@ -150,18 +152,18 @@ func (y *Year) pairName(i int) string {
 
 // Sheet yields the rows of one of the dictionary's reports, in the order of the sheet. The consumer releases each record.
 func (r *Report) Sheet(def *dictionary.Table) iter.Seq2[arrow.Record, error] {
-	one := func(rec arrow.Record) iter.Seq2[arrow.Record, error] {
-		return func(yield func(arrow.Record, error) bool) { yield(rec, nil) }
+	one := func(record func() arrow.Record) iter.Seq2[arrow.Record, error] {
+		return func(yield func(arrow.Record, error) bool) { yield(record(), nil) }
 	}
 	switch def {
 	case dictionary.UniqueUserCount:
-		return one(r.uniqueUserCount())
+		return one(r.uniqueUserCount)
 	case dictionary.EntityTypeCount:
-		return one(r.entityTypeCount())
+		return one(r.entityTypeCount)
 	case dictionary.IntegratedProjectCount:
-		return one(r.integratedProjectCount())
+		return one(r.integratedProjectCount)
 	case dictionary.SyncedDataCount:
-		return one(r.syncedDataCount())
+		return one(r.syncedDataCount)
 	case dictionary.DetailedUserReport:
 		return r.detailedUserReport()
 	}

@@ -91,12 +91,17 @@ func (s *synced) since(from moment) (kinds map[entityKind]latest, byPair map[int
 		if last < from {
 			continue
 		}
-		k := entityKind{e.pair, e.system, e.kind}
-		kinds[k] = latest{kinds[k].n + 1, max(kinds[k].last, last)}
+		count(kinds, entityKind{e.pair, e.system, e.kind}, latest{1, last})
 	}
 	for k, c := range kinds {
-		p := byPair[k.pair]
-		byPair[k.pair] = latest{p.n + c.n, max(p.last, c.last)}
+		count(byPair, k.pair, c)
 	}
 	return kinds, byPair
+}
+
+func count[K comparable](counts map[K]latest, key K, more latest) {
+	if c, ok := counts[key]; ok {
+		more = latest{c.n + more.n, max(c.last, more.last)}
+	}
+	counts[key] = more
 }
