@@ -60,6 +60,17 @@ var contractLogs = []struct {
 			"ip_address S"},
 }
 
+// The sheets of a usage report after its Summary, in order.
+var contractSheets = []struct{ title, columns string }{
+	{"Unique User Count", "System / Source S*, Count I*, Usernames or Emails I*, Emails I*, Display Names I*, Usernames I*"},
+	{"Entity Type Count", "System Pairs S*, End System S*, Entity Types S*, Status S*, Last Synced T*"},
+	{"Integrated Project Count", "End System 1 S*, End System 1 Project S*, End System 2 S*, End System 2 Project S*, Status S*, " +
+		"Last Updated T, Last Synced T"},
+	{"Synced Data Count", "End System 1 S*, End System 2 S*, Counts Based on System Pair I*, Last Synced T*"},
+	{"Detailed User Report", "Email S, Username S, Display Name S, Interaction Types S*, Observed In S*, Service Account S*, " +
+		"Last Seen T*, Duplicates S"},
+}
+
 const contractRoles = "admin|manager|member|developer"
 const contractVisibility = "Public|Private"
 const contractAgents = "Custom – User Saved|Custom – Studio (Private)|Custom – Studio (Public)|Custom – Services Built"

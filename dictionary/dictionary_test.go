@@ -90,6 +90,24 @@ func TestLogs(t *testing.T) {
 	}
 }
 
+func TestReports(t *testing.T) {
+	if got, want := len(dictionary.Reports()), len(contractSheets); got != want {
+		t.Fatalf("%d sheets, want %d", got, want)
+	}
+	for i, want := range contractSheets {
+		got := dictionary.Reports()[i]
+		if c := columns(got); got.Title != want.title || c != want.columns {
+			t.Errorf("sheet %d:\n got %s: %s\nwant %s: %s", i, got.Title, c, want.title, want.columns)
+		}
+		if got.Role != dictionary.Sheet || got.Version != 1 || got.Domains != dictionary.Integration {
+			t.Errorf("%s: role %d, version %d, domains %s", want.title, got.Role, got.Version, got.Domains)
+		}
+		if n := len(got.Title); n > 31 {
+			t.Errorf("%s: %d characters, a sheet's name has at most 31", want.title, n)
+		}
+	}
+}
+
 // TestGenerationGrain holds the rule that every column of the generation log that is no name, no measure and not the
 // run's is part of the grouping.
 func TestGenerationGrain(t *testing.T) {

@@ -1,5 +1,7 @@
 package dictionary
 
+import "slices"
+
 // UniqueUserCount is the sheet of users by system. Read-only.
 var UniqueUserCount = &Table{
 	Name: "unique_user_count", Title: "Unique User Count", Role: Sheet, Domains: Integration, Version: 1,
@@ -79,4 +81,4 @@ var reports = []*Table{UniqueUserCount, EntityTypeCount, IntegratedProjectCount,
 
 // Reports returns the sheets of a usage report after its Summary, in their order. The names of their fields are the
 // headers. The slice is the caller's, the tables are shared and read-only.
-func Reports() []*Table { return append([]*Table(nil), reports...) }
+func Reports() []*Table { return slices.Clone(reports) }

@@ -13,6 +13,7 @@ import (
 type document struct {
 	Datasets []table `json:"datasets"`
 	Logs     []table `json:"logs"`
+	Sheets   []table `json:"sheets"`
 	Joins    []join  `json:"joins"`
 }
 
@@ -65,9 +66,9 @@ type onPair struct {
 
 // JSON writes the whole dictionary to w as one indented object, the same on every call:
 //
-//	{"datasets": [table…], "logs": [table…], "joins": [join…]}
-//	table: {"name", "title", "description", "role": "state"|"event"|"log",
-//	        "domains": ["usage"|"audit"|"integration"…], "optional_for": [domain…], "schema_version": n (logs only),
+//	{"datasets": [table…], "logs": [table…], "sheets": [table…], "joins": [join…]}
+//	table: {"name", "title", "description", "role": "state"|"event"|"log"|"sheet",
+//	        "domains": ["usage"|"audit"|"integration"…], "optional_for": [domain…], "schema_version": n (logs and sheets),
 //	        "grain": [field name…], "sort_order": [{"field", "descending"}…], "fields": [field…]}
 //	field: {"name", "type": "STRING"|"DATE"|"BOOLEAN"|"INTEGER"|"TIMESTAMP", "arrow": "utf8"…,
 //	        "parquet": {"physical", "logical" (where there is one)}, "nullable", "grain", "sum", "description",
@@ -78,7 +79,7 @@ type onPair struct {
 // "grain" of a state dataset is its key; events have none. Members may be added in later releases. The only errors
 // are those of w.
 func JSON(w io.Writer) error {
-	doc := document{Datasets: tables(dictionary.Datasets()), Logs: tables(dictionary.Logs())}
+	doc := document{Datasets: tables(dictionary.Datasets()), Logs: tables(dictionary.Logs()), Sheets: tables(dictionary.Reports())}
 	for _, j := range dictionary.Joins() {
 		on := make([]onPair, len(j.On))
 		for i, pair := range j.On {

@@ -22,6 +22,7 @@ checks and the headers of the exports. ` + "`usagereport schema --format md|json
 - [Types](#types)
 - [Input datasets](#input-datasets)
 - [Logs](#logs)
+- [Sheets of the usage reports](#sheets-of-the-usage-reports)
 - [Joins](#joins)
 
 In the tables of fields, *required* stands for never null, *key* for a field that identifies the row, *grain* for a
@@ -66,6 +67,17 @@ An optional dataset that is not bound counts as an empty one.
 	for _, t := range dictionary.Logs() {
 		fmt.Fprintf(&b, "\n### %s\n\n%s\n\nTable `%s`, schema version %d, %d fields, sorted by %s.\n\n",
 			t.Title, t.Doc, t.Name, t.Version, len(t.Fields), sortOrder(t, "`"))
+		writeFields(&b, t, "grain")
+	}
+
+	b.WriteString(`
+## Sheets of the usage reports
+
+Each workbook begins with a Summary: which days, which zone, when and by which run, the totals, and how a user is
+counted. These sheets follow, with the names of the fields for headers. Times are wall clock of the reporting zone.
+`)
+	for _, t := range dictionary.Reports() {
+		fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", t.Title, t.Doc)
 		writeFields(&b, t, "grain")
 	}
 

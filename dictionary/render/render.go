@@ -60,6 +60,8 @@ func roleName(r dictionary.Role) string {
 		return "state"
 	case dictionary.Event:
 		return "event"
+	case dictionary.Sheet:
+		return "sheet"
 	default:
 		return "log"
 	}
