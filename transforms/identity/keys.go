@@ -18,39 +18,6 @@ type keys struct {
 	local                    []int32 // by email key minus emails: the key of its local part, or none
 }
 
-// interner numbers distinct texts in the order of their coming.
-type interner struct {
-	number map[string]int32
-	texts  []string
-}
-
-func newInterner(size int) *interner {
-	return &interner{number: make(map[string]int32, size), texts: make([]string, 0, size)}
-}
-
-// add returns the number of a normalised text, or none for the empty one.
-func (in *interner) add(text string) int32 {
-	if text == "" {
-		return none
-	}
-	n, ok := in.number[text]
-	if !ok {
-		n = int32(len(in.texts))
-		in.number[text] = n
-		in.texts = append(in.texts, text)
-	}
-	return n
-}
-
-func (in *interner) addAll(values []string) []int32 {
-	numbers := make([]int32, len(values)+1)
-	numbers[0] = none
-	for i, v := range values {
-		numbers[i+1] = in.add(Normalize(v))
-	}
-	return numbers
-}
-
 // newKeys numbers the keys of values and rules. proves says of a local part whether it is a key.
 func newKeys(v Values, r *overrides, proves func(local string) bool) (*keys, error) {
 	if uint64(len(v.Usernames))+2*uint64(len(v.Emails))+uint64(len(v.DisplayNames))+3*uint64(len(r.identifiers)) > math.MaxInt32-1 {
@@ -58,7 +25,7 @@ func newKeys(v Values, r *overrides, proves func(local string) bool) (*keys, err
 			len(v.Emails), len(v.Usernames), len(v.DisplayNames))
 	}
 	spaces := map[Kind]*interner{
-		Email: newInterner(len(v.Emails)), Username: newInterner(len(v.Usernames) + len(v.Emails)/2), DisplayName: newInterner(len(v.DisplayNames)),
+		Email: newInterner(len(v.Emails)), Username: newInterner(len(v.Usernames) + len(v.Emails)), DisplayName: newInterner(len(v.DisplayNames)),
 	}
 	emails, shared, names := spaces[Email], spaces[Username], spaces[DisplayName]
 	k := &keys{username: shared.addAll(v.Usernames), email: emails.addAll(v.Emails), display: names.addAll(v.DisplayNames)}

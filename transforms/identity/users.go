@@ -2,6 +2,7 @@ package identity
 
 import (
 	"cmp"
+	"encoding/binary"
 	"slices"
 )
 
@@ -134,8 +135,11 @@ func (u *Users) number() {
 		order[i] = sortable{lead(u.kind(x.smallest), u.texts[x.smallest]), int32(i)}
 	}
 	slices.SortFunc(order, func(a, b sortable) int {
-		if c := cmp.Compare(a.lead, b.lead); c != 0 {
-			return c
+		switch {
+		case a.lead[0] != b.lead[0]:
+			return cmp.Compare(a.lead[0], b.lead[0])
+		case a.lead[1] != b.lead[1]:
+			return cmp.Compare(a.lead[1], b.lead[1])
 		}
 		return u.compareKeys(users[a.index].smallest, users[b.index].smallest)
 	})
@@ -155,17 +159,16 @@ func (u *Users) number() {
 
 // sortable is a user with the beginning of its smallest key, which decides most comparisons.
 type sortable struct {
-	lead  uint64
+	lead  [2]uint64
 	index int32
 }
 
-// lead returns the kind and the first seven bytes of a key as a number that sorts like compareKeys, up to ties.
-func lead(kind Kind, text string) uint64 {
-	n := uint64(rank(kind)) << 56
-	for i := range min(7, len(text)) {
-		n |= uint64(text[i]) << (48 - 8*i)
-	}
-	return n
+// lead returns the kind and the first fifteen bytes of a key as numbers that sort like compareKeys, up to ties.
+func lead(kind Kind, text string) [2]uint64 {
+	var b [16]byte
+	b[0] = byte(rank(kind))
+	copy(b[1:], text)
+	return [2]uint64{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
 }
 
 // rank orders the kinds as their keys are numbered.
