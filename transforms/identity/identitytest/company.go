@@ -17,7 +17,7 @@ func Company(n int) (identity.Values, []identity.Observation) {
 	for p := range people {
 		name := fmt.Sprintf("%c%s%d", 'a'+p%26, []string{"miller", "smith", "garcia", "nguyen", "kowalski"}[p/26%5], p)
 		other := name
-		if p%4 == 0 { // four in ten have a username of another form, of them some share a local part
+		if p%4 == 0 { // one in four has a username that no email tells
 			other = fmt.Sprintf("x%07d", p*7919%people)
 		}
 		v.Emails = append(v.Emails, name+"@acme.com", name+"@acme.de")
@@ -42,7 +42,7 @@ func Company(n int) (identity.Values, []identity.Observation) {
 		}
 		switch k := rnd.IntN(10); {
 		case k < 4:
-			obs[i] = identity.Observation{email, p + 1, p + 1}
+			obs[i] = identity.Observation{Email: email, Username: p + 1, DisplayName: p + 1}
 		case k < 6:
 			obs[i] = identity.Observation{Email: email, DisplayName: p + 1}
 		case k < 8:
