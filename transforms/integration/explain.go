@@ -19,8 +19,9 @@ type Explanation struct {
 
 // Observed is all observations of a user that show the same.
 type Observed struct {
-	System, Interaction          string
-	Email, Username, DisplayName string // as the system shows them, empty for none
+	System                       string
+	Interactions                 []string // in which the system shows it, sorted
+	Email, Username, DisplayName string   // as the system shows them, empty for none
 	ServiceAccount               bool
 	Last                         time.Time // in the reporting zone
 	Rows                         int64
@@ -45,11 +46,29 @@ func (y *Year) Explain(text string) []Explanation {
 			continue
 		}
 		one := Explanation{User: user, Bucket: users.Bucket(user), Bridges: users.Bridges(user)}
+		same := map[sight]int{} // but for the interaction
 		for i := range sights {
-			one.Observations = append(one.Observations, y.observed(&sights[i]))
+			o := y.observed(&sights[i])
+			key := sights[i].sight
+			key.kind = 0
+			at, ok := same[key]
+			if !ok {
+				same[key] = len(one.Observations)
+				one.Observations = append(one.Observations, o)
+				continue
+			}
+			to := &one.Observations[at]
+			to.Interactions, to.Rows = append(to.Interactions, o.Interactions...), to.Rows+o.Rows
+			if o.Last.After(to.Last) {
+				to.Last = o.Last
+			}
+		}
+		for _, o := range one.Observations {
+			slices.Sort(o.Interactions)
 		}
 		slices.SortStableFunc(one.Observations, func(a, b Observed) int {
-			return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Interaction, b.Interaction))
+			return cmp.Or(cmp.Compare(a.System, b.System), cmp.Compare(a.Email, b.Email), cmp.Compare(a.Username, b.Username),
+				cmp.Compare(a.DisplayName, b.DisplayName))
 		})
 		found = append(found, one)
 	}
@@ -59,7 +78,7 @@ func (y *Year) Explain(text string) []Explanation {
 func (y *Year) observed(o *sighting) Observed {
 	s := y.seen
 	return Observed{
-		System: y.systems.name(s.systems[o.system-1]), Interaction: s.kinds[o.kind-1],
+		System: y.systems.name(s.systems[o.system-1]), Interactions: []string{s.kinds[o.kind-1]},
 		Email: valueOf(s.values.Emails, o.email), Username: valueOf(s.values.Usernames, o.username),
 		DisplayName: valueOf(s.values.DisplayNames, o.displayName), ServiceAccount: o.service,
 		Last: o.last.time(y.run.Zone).In(y.run.Zone), Rows: o.rows, Tie: s.users.Tie(o.observation()),
@@ -83,7 +102,8 @@ type Quality struct {
 	FullEmailUsers int64 // if equal email addresses alone tied observations together
 	Unidentified   int64 // observations without any identity
 	Largest        []identity.Large
-	Bridges        [][]string // of the largest
+	Buckets        []identity.Bucket // of the largest
+	Bridges        [][]string        // of the largest
 }
 
 // Quality returns how the year's observations were resolved, with up to n of the users with the most keys.
@@ -94,6 +114,7 @@ func (y *Year) Quality(n int) Quality {
 		Largest: users.Largest(n),
 	}
 	for _, l := range q.Largest {
+		q.Buckets = append(q.Buckets, users.Bucket(l.User))
 		q.Bridges = append(q.Bridges, users.Bridges(l.User))
 	}
 	return q

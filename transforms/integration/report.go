@@ -144,6 +144,24 @@ func (y *Year) Report(days calendar.Days) *Report {
 	return r
 }
 
+// Wrong names what the counts of users break of what the contract promises (§7): the buckets add up, and no system has
+// more users than all have.
+func (r *Report) Wrong() (wrong []string) {
+	for _, s := range append(slices.Clone(r.users), systemRow{name: AllSystems, Users: r.Figures.Users}) {
+		var sum int64
+		for _, n := range s.Buckets {
+			sum += n
+		}
+		if sum != s.All {
+			wrong = append(wrong, fmt.Sprintf("%s has %d users, its identifiers add up to %d", s.name, s.All, sum))
+		}
+		if s.All > r.Figures.Users.All {
+			wrong = append(wrong, fmt.Sprintf("%s has %d users, all systems together %d", s.name, s.All, r.Figures.Users.All))
+		}
+	}
+	return wrong
+}
+
 // pairName is how the sheets write a pair of systems (contract §6).
 func (y *Year) pairName(i int) string {
 	p := y.pairs.list[i]
@@ -232,6 +250,14 @@ func (r *Report) micros(m moment) (int64, bool) {
 		return 0, false
 	}
 	return m.time(r.year.run.Zone).UnixMicro(), true
+}
+
+// Facts returns how many sync events and observations of the year went in.
+func (y *Year) Facts() (syncs, observations int64) {
+	for _, s := range y.seen.sights {
+		observations += s.rows
+	}
+	return y.synced.events, observations
 }
 
 // Unknown counts events and rows that are on no sheet since they refer to what no snapshot ever knew.

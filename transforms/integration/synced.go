@@ -12,7 +12,8 @@ type synced struct {
 	entities map[entity]moment
 	between  map[projects]moment
 
-	unknown int64 // events of integrations that no snapshot ever knew
+	events  int64 // of the year, as the facts count them
+	unknown int64 // of these, events of integrations that no snapshot ever knew
 }
 
 // entity is a thing that a pair of systems synchronises; all but the pair are codes.
@@ -42,6 +43,9 @@ func collectSynced(run Run, m *facts.Merger, p *pairs) (*synced, error) {
 	for block, err := range m.BlocksOf(run.Window()) {
 		if err != nil {
 			return nil, err
+		}
+		for _, n := range block.Count {
+			s.events += n
 		}
 		pair := of[block.Workspace]
 		if pair < 0 {
