@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strconv"
 	"time"
-	"unicode/utf8"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
@@ -71,7 +70,7 @@ func newColumn(f dictionary.Field, i int, zone *time.Location, s cellStyles) *co
 	const plainText, spacedText = ` t="inlineStr"><is><t>`, ` t="inlineStr"><is><t xml:space="preserve">`
 	c.text, c.spaced = open(s.text, plainText), open(s.text, spacedText)
 	c.formula, c.formulaSpc = open(s.formula, plainText), open(s.formula, spacedText)
-	c.truth = open(s.truth, ` t="b"><v>`)
+	c.truth = open(0, ` t="b"><v>`) // with a style of its own LibreOffice shows it as a number
 	switch f.Kind {
 	case dictionary.Date:
 		c.number = open(s.date, `><v>`)
@@ -228,13 +227,23 @@ func (c *column) begin(buf, row []byte) []byte {
 	return append(buf, row...)
 }
 
+// value returns the text of row i of the batch, nil where it is null or no text.
+func (c *column) value(i int) []byte {
+	switch {
+	case c.field.Kind != dictionary.String || c.nulls != nil && c.nulls.IsNull(i):
+		return nil
+	case c.codes != nil:
+		i = int(c.codes[i])
+	}
+	return c.texts[c.offsets[i]:c.offsets[i+1]]
+}
+
 func (c *column) appendTextCell(buf, row []byte, i int, sample bool) []byte {
+	text := c.value(i)
 	if c.codes == nil {
-		text := c.texts[c.offsets[i]:c.offsets[i+1]]
 		return c.appendString(c.begin(buf, row), text, plain(text), sample)
 	}
 	code := c.codes[i]
-	text := c.texts[c.offsets[code]:c.offsets[code+1]]
 	if c.states[code] == unknown {
 		switch {
 		case c.dict.IsNull(int(code)):
@@ -326,40 +335,4 @@ func floorDiv(a, b int64) int64 {
 		q--
 	}
 	return q
-}
-
-// width is how many characters of the usual size the cells of a column need, by what was sampled.
-type width int
-
-// Bounds of a column's width in characters; the first also leaves room for the filter's button beside the header.
-const (
-	minWidth     = 9
-	maxWidth     = 60
-	filterButton = 3
-	padding      = 2
-)
-
-func (w *width) at(n int)           { *w = max(*w, width(n)) }
-func (w *width) header(s string)    { w.at(utf8.RuneCountInString(s) + filterButton) }
-func (w *width) digits(n int)       { w.at(n + (n-1)/3) }
-func (w width) characters() float64 { return float64(min(max(int(w)+padding, minWidth), maxWidth)) }
-
-// text counts the longest line of text, wide characters twice. No more of it is looked at than counts.
-func (w *width) text(text []byte) {
-	line := 0
-	for len(text) > 0 && line < maxWidth {
-		r, n := utf8.DecodeRune(text)
-		text = text[n:]
-		switch {
-		case r == '\n':
-			w.at(line)
-			line = 0
-			continue
-		case r >= 0x1100 && (r <= 0x115f || r >= 0x2e80 && r <= 0xd7ff || r >= 0xf900 && r <= 0xfaff || r >= 0xff01 && r <= 0xff60 || r >= 0x1f300):
-			line += 2
-		default:
-			line++
-		}
-	}
-	w.at(line)
 }

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"sort"
 	"strconv"
 	"time"
 
@@ -40,6 +41,10 @@ func (w *Writer) writePackage() error {
 	}
 	if err := w.describe(); err != nil {
 		return err
+	}
+	if types := w.book.ContentTypes; types != nil {
+		// With a chart excelize declares the types of pictures, in the order of a map.
+		sort.SliceStable(types.Defaults, func(i, j int) bool { return types.Defaults[i].Extension < types.Defaults[j].Extension })
 	}
 	parts := &parts{content: map[string]*bytes.Buffer{}}
 	w.book.SetZipWriter(func(io.Writer) excelize.ZipWriter { return parts })
@@ -107,7 +112,7 @@ func (s *Sheet) describe(name string, p part) error {
 		return err
 	}
 	header := make([]any, len(s.columns))
-	for i, c := range s.columns {
+	for i, c := range slices.Backward(s.columns) { // excelize puts the column that comes last first
 		if err := stream.SetColWidth(i+1, i+1, c.width.characters()); err != nil {
 			return fmt.Errorf("column %s: %w", c.field.Name, err)
 		}
@@ -127,12 +132,16 @@ const headerHeight = 21 // points
 
 // printable makes a sheet fit on landscape pages that say where they belong.
 func printable(f *excelize.File, name string) error {
-	yes, landscape, a4, one, any := true, "landscape", 9, 1, 0
+	yes, landscape, a4, one, many := true, "landscape", 9, 1, 0
 	if err := f.SetSheetProps(name, &excelize.SheetPropsOptions{FitToPage: &yes}); err != nil {
 		return fmt.Errorf("sheet properties: %w", err)
 	}
-	if err := f.SetPageLayout(name, &excelize.PageLayoutOptions{Size: &a4, Orientation: &landscape, FitToWidth: &one, FitToHeight: &any}); err != nil {
+	if err := f.SetPageLayout(name, &excelize.PageLayoutOptions{Size: &a4, Orientation: &landscape, FitToWidth: &one, FitToHeight: &many}); err != nil {
 		return fmt.Errorf("page layout: %w", err)
+	}
+	side, edge, foot := 0.4, 0.5, 0.25 // inches
+	if err := f.SetPageMargins(name, &excelize.PageLayoutMarginsOptions{Left: &side, Right: &side, Top: &edge, Bottom: &edge, Header: &foot, Footer: &foot}); err != nil {
+		return fmt.Errorf("page margins: %w", err)
 	}
 	if err := f.SetHeaderFooter(name, &excelize.HeaderFooterOptions{OddFooter: "&L&A&RPage &P of &N"}); err != nil {
 		return fmt.Errorf("footer: %w", err)
@@ -162,14 +171,14 @@ func (w *Writer) writeZip(content map[string]*bytes.Buffer, rows map[string]piec
 	}
 	zw := zip.NewWriter(w.dst)
 	for _, name := range slices.Sorted(maps.Keys(content)) {
-		head, tail := content[name].Bytes(), []byte(nil)
+		head, tail := []byte(nil), content[name].Bytes()
 		data, isSheet := rows[name]
 		if isSheet {
-			at := bytes.LastIndex(head, []byte("</sheetData>"))
+			at := bytes.LastIndex(tail, []byte("</sheetData>"))
 			if at < 0 {
 				return fmt.Errorf("%s: excelize made no place for rows", name)
 			}
-			head, tail = head[:at], head[at:]
+			head, tail = tail[:at], tail[at:]
 		}
 		if err := w.writePart(zw, name, head, data, tail); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
@@ -213,6 +222,9 @@ func (w *Writer) writePart(zw *zip.Writer, name string, head []byte, rows piece,
 
 // deflated returns b as a deflate stream: a whole one, or one that others can follow.
 func deflated(b []byte, last bool) ([]byte, error) {
+	if len(b) == 0 && !last {
+		return nil, nil
+	}
 	var out bytes.Buffer
 	deflater, err := flate.NewWriter(&out, flate.DefaultCompression)
 	if err != nil {

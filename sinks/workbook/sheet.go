@@ -13,8 +13,8 @@ import (
 // maxRows is how many rows a sheet holds, its header among them.
 const maxRows = 1 << 20
 
-// Rows of whose text the width of columns is taken: the first ones, and then one now and then, since what comes first in
-// a sorted table is alike.
+// Rows of whose text the width of columns is taken in a log: the first ones, and then one now and then, since what comes
+// first in a sorted table is alike. In a report it is all.
 const (
 	sampleFirst = 1000
 	sampleEvery = 1021
@@ -98,18 +98,37 @@ func (s *Sheet) writeRow(i int) error {
 		s.rows = 1
 	}
 	s.rows++
-	sample := s.total < sampleFirst || s.total%sampleEvery == 0
+	sample := s.styles.wraps || s.total < sampleFirst || s.total%sampleEvery == 0
 	s.total++
 	s.digits = strconv.AppendInt(s.digits[:0], int64(s.rows), 10)
 	buf := s.w.spool.buf
 	buf = append(buf, `<row r="`...)
 	buf = append(buf, s.digits...)
-	buf = append(buf, `">`...)
+	buf = append(buf, '"')
+	if s.styles.wraps {
+		buf = s.appendHeight(buf, i)
+	}
+	buf = append(buf, '>')
 	for _, c := range s.columns {
 		buf = c.appendCell(buf, s.digits, i, sample)
 	}
 	s.w.spool.buf = append(buf, `</row>`...)
 	return s.w.spool.cut()
+}
+
+// appendHeight appends how high the row is, if a text in it goes on in a second line: not every program works that out
+// when it opens a workbook.
+func (s *Sheet) appendHeight(buf []byte, i int) []byte {
+	n := 1
+	for _, c := range s.columns {
+		n = max(n, lines(c.value(i), maxWidth))
+	}
+	if n == 1 {
+		return buf
+	}
+	buf = append(buf, ` ht="`...)
+	buf = strconv.AppendFloat(buf, rowPoints(n), 'f', -1, 64)
+	return append(buf, '"')
 }
 
 func (s *Sheet) endPart() error {

@@ -28,18 +28,18 @@ const (
 
 // cellStyles are the numbers of the styles that the cells of one kind of sheet have.
 type cellStyles struct {
-	text, formula  int // formula: text that would become a formula when somebody edits the cell
-	date, time     int
-	integer, truth int
-	header         int
+	text, formula int // formula: text that would become a formula when somebody edits the cell
+	date, time    int
+	integer       int
+	header        int
+	wraps         bool // long text goes on in the next line of its cell
 }
 
 // styles are the numbers of all styles of a workbook.
 type styles struct {
-	log    cellStyles // one line per row, however long
-	report cellStyles // long text goes on in the next line of its cell
+	log, report cellStyles
 
-	title, part, fact, factText, total, totalNumber, label, number, heading, note int
+	title, part, fact, factText, total, totalNumber, label, number, bar, barHeader, heading, note int
 }
 
 // addStyles adds the styles to a book, in an order that never changes.
@@ -59,6 +59,14 @@ func addStyles(f *excelize.File) (s styles, err error) {
 		return n
 	}
 	date, time := formatDate, formatTime
+	head := func(horizontal string) excelize.Style {
+		return excelize.Style{
+			Font:      &excelize.Font{Bold: true, Color: colourInk},
+			Fill:      excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{colourFill}},
+			Border:    []excelize.Border{{Type: "bottom", Color: colourLine, Style: 2}},
+			Alignment: &excelize.Alignment{Horizontal: horizontal, Vertical: "center"},
+		}
+	}
 	kinds := func(wrap bool) cellStyles {
 		at := func(horizontal string) *excelize.Alignment {
 			if !wrap {
@@ -75,21 +83,13 @@ func addStyles(f *excelize.File) (s styles, err error) {
 			}
 			return &excelize.Alignment{Vertical: "top", WrapText: true}
 		}
-		head := func(horizontal string) excelize.Style {
-			return excelize.Style{
-				Font:      &excelize.Font{Bold: true, Color: colourInk},
-				Fill:      excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{colourFill}},
-				Border:    []excelize.Border{{Type: "bottom", Color: colourLine, Style: 2}},
-				Alignment: &excelize.Alignment{Horizontal: horizontal, Vertical: "center"},
-			}
-		}
 		k := cellStyles{
 			formula: add(excelize.Style{NumFmt: formatText, Alignment: text()}),
 			date:    add(excelize.Style{CustomNumFmt: &date, Alignment: at("left")}),
 			time:    add(excelize.Style{CustomNumFmt: &time, Alignment: at("left")}),
 			integer: add(excelize.Style{NumFmt: formatInteger, Alignment: at("")}),
-			truth:   add(excelize.Style{Alignment: at("left")}),
 			header:  add(head("left")),
+			wraps:   wrap,
 		}
 		if wrap {
 			k.text = add(excelize.Style{Alignment: text()})
@@ -101,12 +101,17 @@ func addStyles(f *excelize.File) (s styles, err error) {
 	bold := func(size float64) *excelize.Font { return &excelize.Font{Bold: true, Size: size, Color: colourInk} }
 	s.title = add(excelize.Style{Font: bold(fontSizeHead)})
 	s.part = add(excelize.Style{Font: bold(fontSizePart)})
-	s.fact = add(excelize.Style{Font: &excelize.Font{Color: colourLabel}})
-	s.factText = add(excelize.Style{NumFmt: formatText, Alignment: &excelize.Alignment{Horizontal: "left"}})
-	s.total = add(excelize.Style{Font: bold(fontSize)})
-	s.totalNumber = add(excelize.Style{Font: bold(fontSize), NumFmt: formatInteger})
-	s.label = add(excelize.Style{NumFmt: formatText, Alignment: &excelize.Alignment{Indent: 1}})
-	s.number = add(excelize.Style{NumFmt: formatInteger})
+	top := func(indent int) *excelize.Alignment {
+		return &excelize.Alignment{Horizontal: "left", Vertical: "top", WrapText: true, Indent: indent}
+	}
+	s.fact = add(excelize.Style{Font: &excelize.Font{Color: colourLabel}, Alignment: top(0)})
+	s.factText = add(excelize.Style{NumFmt: formatText, Alignment: &excelize.Alignment{Horizontal: "left", Vertical: "top"}})
+	s.total = add(excelize.Style{Font: bold(fontSize), Alignment: top(0)})
+	s.totalNumber = add(excelize.Style{Font: bold(fontSize), NumFmt: formatInteger, Alignment: &excelize.Alignment{Vertical: "top"}})
+	s.label = add(excelize.Style{NumFmt: formatText, Alignment: top(2)})
+	s.number = add(excelize.Style{NumFmt: formatInteger, Alignment: &excelize.Alignment{Vertical: "top"}})
+	s.bar = add(excelize.Style{NumFmt: formatText, Alignment: top(0)})
+	s.barHeader = add(head("right"))
 	s.heading = add(excelize.Style{Font: bold(fontSize), Alignment: &excelize.Alignment{Vertical: "top"}})
 	s.note = add(excelize.Style{Alignment: &excelize.Alignment{Vertical: "top", WrapText: true}})
 	return s, err

@@ -2,9 +2,8 @@ package workbook
 
 import (
 	"fmt"
-	"math"
+	"slices"
 	"strconv"
-	"unicode/utf8"
 
 	"github.com/xuri/excelize/v2"
 )
@@ -49,12 +48,11 @@ type Note struct{ Heading, Text string }
 
 // The layout of Summary: labels in column A, numbers in B, charts from D on, notes across from A.
 const (
-	labelWidth   = 44.0 // characters
+	minLabel     = 28 // width of column A in characters
 	numberWidth  = 16.0
 	otherWidth   = 11.0
 	lastColumn   = "K"
-	noteWidth    = labelWidth + numberWidth + 9*otherWidth
-	rowHeight    = 15.0 // points
+	noteWidth    = minLabel + numberWidth + 9*otherWidth
 	rowPixels    = 20
 	chartPixels  = 640 // width
 	barPixels    = 30  // height of a bar, with what is around it
@@ -86,6 +84,7 @@ func summaryNumbers(s *Summary) []Number {
 type summaryRows struct {
 	w     *Writer
 	row   int
+	width width // of column A
 	notes []int // rows that are merged
 	tags  []charted
 }
@@ -97,7 +96,7 @@ func (w *Writer) writeSummary(s *Summary) error {
 	r.cells(24, textCell{st.title, s.Title})
 	r.row++
 	for _, f := range s.Facts {
-		r.cells(0, textCell{st.fact, f.Label}, textCell{st.factText, f.Text})
+		r.labelled(st.fact, f.Label, textCell{st.factText, f.Text})
 	}
 	r.row++
 	for _, f := range s.Figures {
@@ -105,7 +104,7 @@ func (w *Writer) writeSummary(s *Summary) error {
 		if f.Level > 0 {
 			label, number = st.label, st.number
 		}
-		r.cells(0, textCell{label, f.Label}, numberCell{number, f.N})
+		r.labelled(label, f.Label, numberCell{number, f.N})
 	}
 	for _, c := range s.Charts {
 		r.chart(c)
@@ -114,8 +113,7 @@ func (w *Writer) writeSummary(s *Summary) error {
 		r.row++
 		r.cells(0, textCell{st.heading, n.Heading})
 		r.notes = append(r.notes, r.row)
-		lines := math.Ceil(float64(utf8.RuneCountInString(n.Text)) * 1.05 / noteWidth)
-		r.cells(max(lines, 1)*rowHeight+3, textCell{st.note, n.Text})
+		r.cells(rowPoints(lines([]byte(n.Text), noteWidth)), textCell{st.note, n.Text})
 	}
 	data, err := w.spool.end()
 	if err != nil {
@@ -133,9 +131,9 @@ func (r *summaryRows) chart(c Chart) {
 	r.cells(20, textCell{st.part, c.Title})
 	first := r.row
 	r.tags = append(r.tags, charted{c, first})
-	r.cells(headerHeight, textCell{st.report.header, c.Label}, textCell{st.report.header, c.Value})
+	r.cells(headerHeight, textCell{st.report.header, c.Label}, textCell{st.barHeader, c.Value})
 	for _, b := range c.Bars {
-		r.cells(0, textCell{st.label, b.Label}, numberCell{st.number, b.N})
+		r.labelled(st.bar, b.Label, numberCell{st.number, b.N})
 	}
 	if len(c.Bars) > 0 {
 		r.row = max(r.row, first+(chartHeight(c)+rowPixels-1)/rowPixels+1)
@@ -143,6 +141,19 @@ func (r *summaryRows) chart(c Chart) {
 }
 
 func chartHeight(c Chart) int { return chartExtra + barPixels*min(len(c.Bars), maxChartBars) }
+
+// labelled writes a row of a label and what stands beside it.
+func (r *summaryRows) labelled(style int, label string, beside any) {
+	r.width.text([]byte(label))
+	height := 0.0
+	if n := lines([]byte(label), maxWidth-labelIndent); n > 1 {
+		height = rowPoints(n)
+	}
+	r.cells(height, textCell{style, label}, beside)
+}
+
+// labelIndent is how many characters the parts of a total stand farther to the right.
+const labelIndent = 3
 
 type textCell struct {
 	style int
@@ -199,13 +210,14 @@ func (w *Writer) describeSummary(name string, p part) error {
 	if err != nil {
 		return err
 	}
-	for i, width := range []float64{labelWidth, numberWidth} {
+	r := w.summary
+	r.width.at(minLabel)
+	r.width += labelIndent
+	widths := append([]float64{r.width.characters(), numberWidth}, slices.Repeat([]float64{otherWidth}, 9)...)
+	for i, width := range slices.Backward(widths) { // excelize puts the column that comes last first
 		if err := stream.SetColWidth(i+1, i+1, width); err != nil {
 			return fmt.Errorf("column width: %w", err)
 		}
-	}
-	if err := stream.SetColWidth(3, 11, otherWidth); err != nil {
-		return fmt.Errorf("column width: %w", err)
 	}
 	for _, row := range w.summary.notes {
 		n := strconv.Itoa(row)
