@@ -128,8 +128,12 @@ type Quality struct {
 
 // Identity tunes who counts as one user (contract §7).
 type Identity struct {
-	Overrides string   `yaml:"overrides"`            // absolute path of a file, or empty
+	Overrides string   `yaml:"overrides"`            // absolute path of a file, which Load has read, or empty
 	NoProof   []string `yaml:"no_proof_local_parts"` // local parts of e-mail addresses that prove nothing
+
+	// What the overrides file says, in its order. It is read by Load and is no part of the config file.
+	Same      [][]Identifier `jsonschema:"-"` // each entry names one person
+	Different [][]Identifier `jsonschema:"-"` // each identifier of an entry is a person of its own
 
 	origin origin
 }

@@ -119,7 +119,7 @@ func sections() []section {
 			typ: reflect.TypeFor[Identity](), path: "identity",
 			doc: "Tunes who counts as one user in the usage workbooks.",
 			keys: []key{
-				{name: "overrides", kind: "file", doc: "A file that says who is the same person and who is not. A relative path starts at the config file."},
+				{name: "overrides", kind: "file", doc: "A YAML file that says who is the same person and who is not, see [Overrides](#overrides). A relative path starts at the config file."},
 				{name: "no_proof_local_parts", kind: "list of texts",
 					doc: "What stands before the @ of addresses that many people share and that therefore prove nothing, such as `info`, `admin`, `noreply`."},
 			},

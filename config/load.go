@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -40,6 +39,9 @@ func parse(ctx context.Context, file, dir string, text []byte, env Env) (*Config
 	if problems != nil {
 		return nil, problems
 	}
+	if body == nil {
+		return nil, Errors{{File: file, Line: 1, Column: 1, Message: "the file is empty", Hint: "`usagereport demo` writes a config to start from"}}
+	}
 	d := &decoder{
 		file: file, dir: dir,
 		expand:  newExpander(ctx, env, dir),
@@ -50,24 +52,19 @@ func parse(ctx context.Context, file, dir string, text []byte, env Env) (*Config
 	cfg := &Config{}
 	cfg.setDefaults()
 	d.decode(body, reflect.ValueOf(cfg).Elem(), "", start(body))
+	v := &validator{decoder: d, cfg: cfg}
 	if root := d.places[""]; !root.bad {
-		v := &validator{decoder: d, cfg: cfg}
 		v.config()
 	}
-	if len(d.problems) > 0 {
-		slices.SortStableFunc(d.problems, func(a, b Problem) int {
-			if a.Line != b.Line {
-				return a.Line - b.Line
-			}
-			return a.Column - b.Column
-		})
-		return nil, d.problems
+	d.problems.sort()
+	if all := append(d.problems, v.elsewhere...); len(all) > 0 {
+		return nil, all
 	}
 	d.keepOrigins(cfg)
 	return cfg, nil
 }
 
-// document parses the one YAML document of a file.
+// document parses the one YAML document of a file; it is nil if there is nothing but comments.
 func document(file string, text []byte) (ast.Node, Errors) {
 	at := func(line, column int, message, hint string) Errors {
 		return Errors{{File: file, Line: line, Column: column, Message: message, Hint: hint}}
@@ -115,7 +112,7 @@ func document(file string, text []byte) (ast.Node, Errors) {
 	}
 	switch len(bodies) {
 	case 0:
-		return nil, at(1, 1, "the file is empty", "`usagereport demo` writes a config to start from")
+		return nil, nil
 	case 1:
 		return bodies[0], nil
 	}

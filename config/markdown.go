@@ -17,14 +17,17 @@ var guide string
 //go:embed example.yaml
 var example []byte
 
+//go:embed identity-overrides.yaml
+var exampleOverrides string
+
 // Example returns a config file that shows every key, with comments. It loads where the environment variable
-// APP_DB_PASSWORD is set.
+// APP_DB_PASSWORD is set and the overrides file that it names is beside it.
 func Example() []byte { return bytes.Clone(example) }
 
 // Markdown returns the documentation of the config file, docs/configuration.md.
 func Markdown() ([]byte, error) {
 	t, err := template.New("guide").Funcs(template.FuncMap{
-		"tables": tables, "example": func() string { return string(example) },
+		"tables": tables, "example": func() string { return string(example) }, "overrides": func() string { return exampleOverrides },
 		"sql": func() string { return codes(SQLSchemes()) }, "buckets": func() string { return codes(BucketSchemes()) },
 		"variables": func() string { return codes(variableSchemes) },
 	}).Parse(guide)

@@ -1,8 +1,10 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -38,8 +40,14 @@ func (p Problem) String() string {
 	return b.String()
 }
 
-// Errors is everything that is wrong with a config file, in the order of its lines.
+// Errors is everything that is wrong with a config file, in the order of its lines, and then with the overrides file
+// that it names.
 type Errors []Problem
+
+// sort puts the problems of one file in the order of its lines.
+func (e Errors) sort() {
+	slices.SortStableFunc(e, func(a, b Problem) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
+}
 
 // Error returns the problems, one a line.
 func (e Errors) Error() string {

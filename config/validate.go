@@ -16,7 +16,8 @@ import (
 // absolute paths.
 type validator struct {
 	*decoder
-	cfg *Config
+	cfg       *Config
+	elsewhere Errors // problems with files that the config names
 }
 
 // at returns where a field stands, or else the nearest part of the file that holds it.
@@ -303,6 +304,10 @@ func (v *validator) identity() {
 		} else if !filepath.IsAbs(id.Overrides) {
 			id.Overrides = filepath.Join(v.dir, id.Overrides)
 		}
+		if id.Overrides != "" {
+			people := v.overrides(path, id.Overrides)
+			id.Same, id.Different = people.same, people.different
+		}
 	}
 	for i, part := range id.NoProof {
 		path := "identity.no_proof_local_parts[" + strconv.Itoa(i) + "]"
@@ -310,4 +315,23 @@ func (v *validator) identity() {
 			v.problem(path, "such as info", "expected what stands before the @ of an address, found %s", v.show(path))
 		}
 	}
+}
+
+// overrides reads the file that a field names. A name that the config does not spell out is not shown.
+func (v *validator) overrides(path, file string) overrides {
+	if v.expand.env.ReadFile == nil {
+		v.problem(path, "", "no file can be read here")
+		return overrides{}
+	}
+	text, err := v.expand.env.ReadFile(file)
+	if err != nil {
+		v.problem(path, "check the path, which is relative to the config file, and who may read it", "%s cannot be read: %s", v.show(path), fileReason(err))
+		return overrides{}
+	}
+	if at := v.places[path]; at.expanded {
+		file = shownReferences(at.raw)
+	}
+	people, problems := parseOverrides(file, text)
+	v.elsewhere = append(v.elsewhere, problems...)
+	return people
 }
