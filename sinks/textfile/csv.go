@@ -2,7 +2,7 @@ package textfile
 
 import (
 	"bytes"
-	"strconv"
+	"regexp"
 	"strings"
 
 	"github.com/usagereport/usagereport/dictionary"
@@ -53,7 +53,7 @@ func (f csvFormat) end(dst []byte, _ int64) []byte { return dst }
 
 // dangerous tells the text that a spreadsheet would take for a formula: it begins as one does and is not a number.
 func dangerous(text string) bool {
-	return text != "" && strings.IndexByte("=+-@\t\r", text[0]) >= 0 && !isNumber(text)
+	return text != "" && strings.IndexByte("=+-@\t\r", text[0]) >= 0 && !number.MatchString(text)
 }
 
 // neutral returns text as a cell has it.
@@ -64,14 +64,8 @@ func neutral(text string) string {
 	return text
 }
 
-// isNumber tells text that is a decimal number as a whole: a sign, digits, a fraction and an exponent, nothing else.
-func isNumber(text string) bool {
-	if strings.ContainsFunc(text, func(r rune) bool { return !strings.ContainsRune("+-.0123456789eE", r) }) {
-		return false // what ParseFloat takes beside numbers: Inf, NaN, hexadecimal digits, underscores
-	}
-	_, err := strconv.ParseFloat(text, 64)
-	return err == nil
-}
+// number is a decimal number as a whole: a sign, digits, a fraction and an exponent, nothing else.
+var number = regexp.MustCompile(`^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$`)
 
 // quote puts the cell that begins at start in quotes where it needs them: for separators, quotes and line ends in it,
 // for spaces that some readers trim, and to tell empty text from null.

@@ -1,0 +1,182 @@
+package chain
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
+	"github.com/apache/arrow/go/v17/arrow/memory"
+
+	"github.com/usagereport/usagereport/dictionary"
+	"github.com/usagereport/usagereport/transforms/calendar"
+)
+
+// row is a row of the audit log as text; fields that are missing are null.
+type row map[string]string
+
+func (r row) with(more ...string) row {
+	out := row{}
+	for k, v := range r {
+		out[k] = v
+	}
+	for i := 0; i < len(more); i += 2 {
+		if out[more[i]] = more[i+1]; more[i+1] == "∅" {
+			delete(out, more[i])
+		}
+	}
+	return out
+}
+
+func (r row) at() time.Time {
+	at, err := time.Parse(time.RFC3339Nano, r["occurred_at"])
+	if err != nil {
+		panic(err)
+	}
+	return at
+}
+
+// event is a row whose text needs all the care that JSON takes.
+func event(id string, at time.Time) row {
+	return row{
+		"event_id": id, "occurred_at": at.UTC().Format(time.RFC3339Nano), "workspace_id": "w1", "workspace_name": "One \"1\"", "action": "member.added",
+		"actor_user_id": "u1", "actor_user_name": "Zoë\u2028\x7f\x1f", "actor_user_email": "zoe@x.org", "target_user_email": "<new>&\\@x.org",
+		"invite_id": "\b\t\n\f\r\x00", "ip_address": "2001:db8::1",
+	}
+}
+
+func newestFirst(rows []row) []row {
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b row) int {
+		if c := b.at().Compare(a.at()); c != 0 {
+			return c
+		}
+		return strings.Compare(a["event_id"], b["event_id"])
+	})
+	return rows
+}
+
+// records cuts rows into records of that many; those of odd number hold text by code.
+func records(mem memory.Allocator, rows []row, size int) (all []arrow.Record) {
+	for chunk := range slices.Chunk(rows, size) {
+		var columns []arrow.Field
+		var cols []arrow.Array
+		for _, f := range dictionary.AuditLog.Fields {
+			dt := f.Kind.ArrowType()
+			if f.Kind == dictionary.String && len(all)%2 == 1 {
+				dt = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
+			}
+			b := array.NewBuilder(mem, dt)
+			for _, r := range chunk {
+				v, ok := r[f.Name]
+				switch b := b.(type) {
+				case *array.TimestampBuilder:
+					b.Append(arrow.Timestamp(r.at().UnixMicro()))
+				default:
+					if !ok {
+						b.AppendNull()
+					} else if err := b.AppendValueFromString(v); err != nil {
+						panic(err)
+					}
+				}
+			}
+			columns = append(columns, arrow.Field{Name: f.Name, Type: dt, Nullable: true})
+			cols = append(cols, b.NewArray())
+			b.Release()
+		}
+		all = append(all, array.NewRecord(arrow.NewSchema(columns, nil), cols, int64(len(chunk))))
+		for _, c := range cols {
+			c.Release()
+		}
+	}
+	return all
+}
+
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// segments digests rows as they are.
+func segments(t failer, window calendar.Days, zone *time.Location, rows []row, size int) *Segments {
+	t.Helper()
+	mem := memory.NewCheckedAllocator(memory.NewGoAllocator())
+	s := NewSegments(window, zone)
+	for _, rec := range records(mem, rows, size) {
+		if err := s.Add(rec); err != nil {
+			t.Fatal(err)
+		}
+		rec.Release()
+	}
+	if n := mem.CurrentAlloc(); n != 0 {
+		t.Fatalf("%d bytes are not released", n)
+	}
+	return s
+}
+
+// chain is digests in the order of their numbers.
+type chain []*Digest
+
+func (c chain) back() iter.Seq2[*Digest, error] {
+	return func(yield func(*Digest, error) bool) {
+		for _, d := range slices.Backward(c) {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
+func (c chain) forward() iter.Seq2[*Digest, error] {
+	return func(yield func(*Digest, error) bool) {
+		for _, d := range c {
+			if !yield(d, nil) {
+				return
+			}
+		}
+	}
+}
+
+// publish adds the digest of a publication of the date, of those of the events that fall into its window.
+func (c chain) publish(t failer, date calendar.Date, zone *time.Location, run string, events []row) (chain, *Digest, []row) {
+	t.Helper()
+	window := calendar.Windows(date).Audit
+	var rows []row
+	for _, e := range newestFirst(events) {
+		if window.Contains(calendar.Of(e.at(), zone)) {
+			rows = append(rows, e)
+		}
+	}
+	next, err := Extend(c.back(), Publication{RunID: run, Date: date}, segments(t, window, zone, rows, 3))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if again, err := Decode(next.Encode()); err != nil || again.SHA256() != next.SHA256() {
+		t.Fatalf("stored and read: %v", err)
+	}
+	if len(c) > 0 && next == c[len(c)-1] {
+		return c, next, rows
+	}
+	return append(slices.Clone(c), next), next, rows
+}
+
+func location(t *testing.T, name string) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+func days(list []Day) (out []string) {
+	for _, day := range list {
+		out = append(out, fmt.Sprintf("%s: %d, before %d", day.Day, day.Events, day.Amends.Events))
+	}
+	return out
+}
