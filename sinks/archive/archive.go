@@ -110,7 +110,8 @@ func Create(zw *zip.Writer, e Entry) (io.Writer, error) {
 		UncompressedSize64: e.Size, CompressedSize64: e.Compressed, ReaderVersion: version20}
 	h.SetMode(0o644)
 	h.CreatorVersion |= version20
-	h.ModifiedDate, h.ModifiedTime = dosTime(e.Modified)
+	// CreateRaw writes no Modified but takes these two, which only other ways of writing have deprecated.
+	h.ModifiedDate, h.ModifiedTime = dosTime(e.Modified) //nolint:staticcheck // see above
 	if !isASCII(e.Name) {
 		h.Flags |= flagUTF8
 	}

@@ -149,7 +149,7 @@ func TestOrderOfCalls(t *testing.T) {
 		t.Errorf("no sheet: %v", err)
 	}
 	w = newWriter()
-	s := start(t, w, memory.DefaultAllocator)
+	start(t, w, memory.DefaultAllocator)
 	if _, err := w.Sheet(numbers); err == nil || !strings.Contains(err.Error(), "All Kinds is still open") {
 		t.Errorf("a second sheet: %v", err)
 	}
@@ -157,7 +157,7 @@ func TestOrderOfCalls(t *testing.T) {
 		t.Errorf("an open sheet: %v", err)
 	}
 	w = newWriter()
-	s = start(t, w, memory.DefaultAllocator)
+	s := start(t, w, memory.DefaultAllocator)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -140,7 +140,8 @@ func printable(f *excelize.File, name string) error {
 		return fmt.Errorf("page layout: %w", err)
 	}
 	side, edge, foot := 0.4, 0.5, 0.25 // inches
-	if err := f.SetPageMargins(name, &excelize.PageLayoutMarginsOptions{Left: &side, Right: &side, Top: &edge, Bottom: &edge, Header: &foot, Footer: &foot}); err != nil {
+	margins := excelize.PageLayoutMarginsOptions{Left: &side, Right: &side, Top: &edge, Bottom: &edge, Header: &foot, Footer: &foot}
+	if err := f.SetPageMargins(name, &margins); err != nil {
 		return fmt.Errorf("page margins: %w", err)
 	}
 	if err := f.SetHeaderFooter(name, &excelize.HeaderFooterOptions{OddFooter: "&L&A&RPage &P of &N"}); err != nil {

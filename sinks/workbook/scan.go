@@ -80,7 +80,7 @@ func (s *scanner) next() (text, tag []byte, err error) {
 			from = len(have)
 		}
 		if err := s.fill(); err != nil {
-			if err == io.EOF && len(bytes.TrimSpace(have)) > 0 {
+			if errors.Is(err, io.EOF) && len(bytes.TrimSpace(have)) > 0 {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, nil, err
@@ -103,7 +103,7 @@ func (s *scanner) fill() error {
 	}
 	n, err := s.r.Read(s.buf[s.end:])
 	s.end += n
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		err = fmt.Errorf("%w: %w", errDamaged, err)
 	}
 	s.err = err
@@ -116,7 +116,7 @@ func (s *scanner) fill() error {
 // must is like next, for where the XML must go on.
 func (s *scanner) must() (text, tag []byte, err error) {
 	text, tag, err = s.next()
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	return text, tag, err
@@ -161,7 +161,7 @@ func (s *scanner) sheet(to scanRows) (row int, err error) {
 	ended := false
 	for {
 		_, tag, err := s.next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

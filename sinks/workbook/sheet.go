@@ -112,7 +112,8 @@ func (s *Sheet) writeRow(i int) error {
 	for _, c := range s.columns {
 		buf = c.appendCell(buf, s.digits, i, sample)
 	}
-	s.w.spool.buf = append(buf, `</row>`...)
+	buf = append(buf, `</row>`...)
+	s.w.spool.buf = buf
 	return s.w.spool.cut()
 }
 

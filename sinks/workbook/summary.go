@@ -74,7 +74,7 @@ func summaryNumbers(s *Summary) []Number {
 	}
 	for _, c := range s.Charts {
 		for _, b := range c.Bars {
-			numbers = append(numbers, Number{Label: b.Label, N: b.N})
+			numbers = append(numbers, Number(b))
 		}
 	}
 	return numbers
@@ -168,7 +168,8 @@ type numberCell struct {
 // cells writes a row of cells from column A on, and goes to the next. A height of 0 points is the usual one.
 func (r *summaryRows) cells(height float64, cells ...any) {
 	number := strconv.Itoa(r.row)
-	buf := append(r.w.spool.buf, `<row r="`+number+`"`...)
+	buf := r.w.spool.buf
+	buf = append(buf, `<row r="`+number+`"`...)
 	if height > 0 {
 		buf = append(buf, ` ht="`+strconv.FormatFloat(min(height, excelize.MaxRowHeight), 'f', -1, 64)+`" customHeight="1"`...)
 	}
@@ -184,7 +185,8 @@ func (r *summaryRows) cells(height float64, cells ...any) {
 			buf = append(buf, at+strconv.Itoa(cell.style)+`"><v>`+strconv.FormatInt(cell.n, 10)+`</v></c>`...)
 		}
 	}
-	r.w.spool.buf = append(buf, `</row>`...)
+	buf = append(buf, `</row>`...)
+	r.w.spool.buf = buf
 	r.row++
 }
 
