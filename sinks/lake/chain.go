@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -56,7 +58,9 @@ const (
 	leaseTimeKey = leaseDir + "time" // written to learn the bucket's time
 )
 
-func leaseKey(number int64) string { return fmt.Sprintf("%s%020d.json", leaseDir, number) }
+func leaseKey(number int64) string { return leaseName(leaseDir, number) }
+
+func leaseName(dir string, number int64) string { return fmt.Sprintf("%s%020d.json", dir, number) }
 
 var (
 	errOutrun = errors.New("another run took the lease over") // its record stands where, or above where, ours was to be
@@ -71,6 +75,12 @@ type chain struct {
 }
 
 func (l *Lake) listChain(ctx context.Context) (c chain, err error) {
+	if l.local != nil {
+		if c, err = l.local.listChain(l.full(leaseDir)); err != nil {
+			return c, l.fail("list", leaseDir, err)
+		}
+		return c, nil
+	}
 	for it := l.bucket.List(&blob.ListOptions{Prefix: l.full(leaseDir)}); ; {
 		o, err := it.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -79,20 +89,52 @@ func (l *Lake) listChain(ctx context.Context) (c chain, err error) {
 		if err != nil {
 			return c, l.fail("list", leaseDir, err)
 		}
-		key := strings.TrimPrefix(o.Key, l.prefix)
-		number, err := strconv.ParseInt(strings.TrimSuffix(strings.TrimPrefix(key, leaseDir), ".json"), 10, 64)
-		if err != nil || number < 1 || key != leaseKey(number) {
-			continue // no record
+		if c.add(strings.TrimPrefix(o.Key, l.full(leaseDir))) {
+			c.written = o.ModTime
 		}
-		if number < c.last {
-			c.old = append(c.old, key)
-			continue
-		}
-		if c.last > 0 {
-			c.old = append(c.old, leaseKey(c.last))
-		}
-		c.last, c.written = number, o.ModTime
 	}
+}
+
+// add notes the object of that name below leaseDir, and says whether it is the highest record so far.
+func (c *chain) add(name string) bool {
+	number, err := strconv.ParseInt(strings.TrimSuffix(name, ".json"), 10, 64)
+	switch {
+	case err != nil || number < 1 || leaseDir+name != leaseKey(number):
+		return false // no record
+	case number < c.last:
+		c.old = append(c.old, leaseKey(number))
+		return false
+	case c.last > 0:
+		c.old = append(c.old, leaseKey(c.last))
+	}
+	c.last = number
+	return true
+}
+
+// listChain lists the records in a folder. The driver's own listing fails when a file vanishes while it lists.
+func (d *local) listChain(fullPrefix string) (c chain, err error) {
+	for range 10 {
+		c = chain{}
+		entries, err := os.ReadDir(d.path(fullPrefix))
+		if err != nil {
+			return c, ignoreMissing(err)
+		}
+		for _, e := range entries {
+			c.add(e.Name())
+		}
+		if c.last == 0 {
+			return c, nil
+		}
+		info, err := os.Stat(d.path(leaseName(fullPrefix, c.last)))
+		if err == nil {
+			c.written = info.ModTime()
+			return c, nil
+		}
+		if !errors.Is(err, fs.ErrNotExist) { // else it was outrun and collected
+			return c, err
+		}
+	}
+	return c, errors.New("its records change faster than they can be read")
 }
 
 // lastRecord returns the record that holds, or nil if the lease was never taken.

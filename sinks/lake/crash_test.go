@@ -32,6 +32,13 @@ const (
 var crashSnapshots = map[string]snapshot{"again": second, "newer": newer}
 
 func TestMain(m *testing.M) {
+	if bucketURL := os.Getenv(leaseURL); bucketURL != "" {
+		if err := leaseProcess(context.Background(), bucketURL); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	if bucketURL := os.Getenv(crashURL); bucketURL != "" {
 		if err := runAndDie(context.Background(), bucketURL); err != nil {
 			fmt.Fprintln(os.Stderr, err)

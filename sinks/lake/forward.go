@@ -233,7 +233,7 @@ func (s *Lease) recover(ctx context.Context) (rolledForward bool, err error) {
 		err = s.lake.sweepAll()
 	}
 	if err != nil {
-		return done, fmt.Errorf("recover: %w", s.explain(err))
+		return done, fmt.Errorf("recover: %w", s.explain(ctx, err))
 	}
 	return done, nil
 }

@@ -280,12 +280,22 @@ func (s *Lease) loseLocked(cause error) error {
 	return s.err
 }
 
-// explain says that the lease is lost, where that is why something failed.
-func (s *Lease) explain(err error) error {
-	if lost := s.check(); lost != nil && !errors.Is(err, ErrLeaseLost) {
-		return fmt.Errorf("%w: %w", lost, err)
+// explain asks, when something has failed, whether another run has taken the lease: that is then why. What failed is
+// told, but not wrapped, except that a publication is not finished.
+func (s *Lease) explain(ctx context.Context, err error) error {
+	lost := s.check()
+	if lost == nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+		defer cancel()
+		lost = s.Renew(ctx)
 	}
-	return err
+	switch {
+	case !errors.Is(lost, ErrLeaseLost):
+		return err // whatever kept it from renewing is told already
+	case errors.Is(err, ErrUnfinished):
+		return fmt.Errorf("%w; %w by this run: %v", lost, ErrUnfinished, err)
+	}
+	return fmt.Errorf("%w: %v", lost, err)
 }
 
 func (s *Lease) term() int64 {

@@ -97,7 +97,7 @@ func (o *Object) Commit(rows int64) error {
 	}
 	o.p.lake.step("write " + o.info.Key)
 	if err := o.up.commit(); err != nil {
-		return err
+		return o.p.lease.explain(context.Background(), err) // a successor clears staging under a run that was stopped
 	}
 	o.mu.Lock()
 	o.info.Rows = rows

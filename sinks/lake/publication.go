@@ -106,7 +106,8 @@ func (p *Publication) Create(ctx context.Context, key, contentType string) (*Obj
 // It fills in m's Format, RunInfo and Objects; the rest is the caller's.
 //
 // An error that wraps ErrUnfinished comes after the point of no return: Recover, or the next Begin, ends the
-// publication. After any other error nothing that a reader can see has changed.
+// publication. After any other error nothing that a reader can see has changed. ErrLeaseLost, alone or with it, means
+// that another run has taken over, and finishes the publication if it was recorded.
 func (p *Publication) Publish(ctx context.Context, m *Manifest) error {
 	date := p.run.SnapshotDate
 	p.mu.Lock()
@@ -140,7 +141,7 @@ func (p *Publication) Publish(ctx context.Context, m *Manifest) error {
 		if p.state == pubRecording && ctx.Err() != nil && p.lake.local == nil {
 			p.lease.runOut()
 		}
-		return fmt.Errorf("publish %s: %w", date, p.lease.explain(err))
+		return fmt.Errorf("publish %s: %w", date, p.lease.explain(ctx, err))
 	}
 	p.state = pubDone
 	if p.owned {
@@ -208,7 +209,11 @@ func (p *Publication) drop(ctx context.Context) error {
 	}
 	if p.state == pubRecording {
 		// Once the record may stand, staging is its to use (I5). One more record tells: the first cannot come after it.
-		if err := p.lease.Renew(ctx); err != nil || p.lease.publication() != nil {
+		err := p.lease.Renew(ctx)
+		if errors.Is(err, ErrLeaseLost) {
+			return nil
+		}
+		if err != nil || p.lease.publication() != nil {
 			return err
 		}
 	}
