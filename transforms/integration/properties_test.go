@@ -49,6 +49,9 @@ func (w *world) compare(t rapid.TB, got *integration.Report, want *model) {
 	if got.Figures != want.figures {
 		t.Errorf("figures %+v, want %+v", got.Figures, want.figures)
 	}
+	if wrong := got.Wrong(); wrong != nil {
+		t.Errorf("wrong: %q", wrong)
+	}
 	if !slices.Equal(got.BySystem, want.bySystem) {
 		t.Errorf("by system %v, want %v", got.BySystem, want.bySystem)
 	}
@@ -93,11 +96,22 @@ func (w *world) compareUnknown(t rapid.TB, year *opened, days calendar.Days) {
 
 func (w *world) compareQuality(t rapid.TB, year *opened, d delivered, p *people, days calendar.Days) {
 	t.Helper()
-	unidentified := int64(0) // rows: observations have no id
+	events, rows, unidentified := int64(0), int64(0), int64(0) // rows of observations: they have no id
+	for _, e := range w.syncs {
+		if w.inside(e.at, days) {
+			events++
+		}
+	}
 	for _, o := range slices.Concat(d.sights...) {
+		if w.inside(o.at, days) {
+			rows++
+		}
 		if i := slices.Index(w.sights, o); p.of[i] == -1 {
 			unidentified++
 		}
+	}
+	if syncs, observations := year.Facts(); syncs != events || observations != rows {
+		t.Errorf("%d sync events, %d observations, want %d, %d", syncs, observations, events, rows)
 	}
 	got := year.Quality(3)
 	if got.Users != int64(p.Len()) || got.FullEmailUsers != int64(p.FullEmailCount()) || got.Unidentified != unidentified {
@@ -106,12 +120,12 @@ func (w *world) compareQuality(t rapid.TB, year *opened, d delivered, p *people,
 	if want := p.Largest(3); !slices.Equal(got.Largest, want) {
 		t.Errorf("largest %v, want %v", got.Largest, want)
 	}
-	if len(got.Bridges) != len(got.Largest) {
-		t.Fatalf("bridges of %d users, want %d", len(got.Bridges), len(got.Largest))
+	if len(got.Bridges) != len(got.Largest) || len(got.Buckets) != len(got.Largest) {
+		t.Fatalf("bridges of %d users, buckets of %d, want %d", len(got.Bridges), len(got.Buckets), len(got.Largest))
 	}
 	for i, l := range got.Largest {
-		if want := p.Bridges(l.User); !slices.Equal(got.Bridges[i], want) {
-			t.Errorf("bridges of user %d: %q, want %q", l.User, got.Bridges[i], want)
+		if want := p.Bridges(l.User); !slices.Equal(got.Bridges[i], want) || got.Buckets[i] != p.Bucket(l.User) {
+			t.Errorf("user %d: bridges %q, want %q; bucket %s, want %s", l.User, got.Bridges[i], want, got.Buckets[i], p.Bucket(l.User))
 		}
 	}
 }
@@ -127,11 +141,9 @@ func (w *world) compareExplanations(t rapid.TB, year *opened, p *people) {
 			continue
 		}
 		email := p.Key(identity.Email, p.obs[i].Email)
-		local, _, _ := strings.Cut(email, "@")
+		local := ""
 		if at := strings.LastIndex(email, "@"); at >= 0 {
 			local = email[:at]
-		} else {
-			local = ""
 		}
 		for _, key := range []string{email, local, p.Key(identity.Username, p.obs[i].Username), p.Key(identity.DisplayName, p.obs[i].DisplayName)} {
 			if want[key] == nil {
