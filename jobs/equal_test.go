@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -11,9 +12,11 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/xuri/excelize/v2"
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/sinks/archive"
 	"github.com/usagereport/usagereport/sinks/parquetfile"
 	"github.com/usagereport/usagereport/sinks/sinktest"
 	"github.com/usagereport/usagereport/transforms/calendar"
@@ -53,23 +56,23 @@ func scenario(t *testing.T, seed uint64) {
 		run(t, s.w, b, s.at(), jobs.Request{})
 	}
 	date := s.date.String()
-	published := logsOf(t, b, date)
+	published := snapshotOf(t, b, date)
 
 	// Reading everything again, in the place of the last night, and after it.
 	for name, lake := range map[string]func() map[string][]byte{
 		"full in place of the last night": func() map[string][]byte {
 			run(t, s.w, before, s.at(), jobs.Request{Full: true})
-			return logsOf(t, before, date)
+			return snapshotOf(t, before, date)
 		},
 		"full after the last night": func() map[string][]byte {
 			after := copyOf(t, b)
 			run(t, s.w, after, s.at(), jobs.Request{Full: true})
-			return logsOf(t, after, date)
+			return snapshotOf(t, after, date)
 		},
 		"the last night again": func() map[string][]byte {
 			again := copyOf(t, b)
 			run(t, s.w, again, s.at(), jobs.Request{})
-			return logsOf(t, again, date)
+			return snapshotOf(t, again, date)
 		},
 	} {
 		report(t, name, published, lake())
@@ -77,7 +80,7 @@ func scenario(t *testing.T, seed uint64) {
 	if !s.lost {
 		fresh := newBucket(t)
 		run(t, s.w, fresh, s.at(), jobs.Request{})
-		report(t, "a fresh lake", published, logsOf(t, fresh, date))
+		report(t, "a fresh lake", published, snapshotOf(t, fresh, date))
 	}
 
 	// The same nights once more, the rows of every table and file in another order.
@@ -90,7 +93,7 @@ func scenario(t *testing.T, seed uint64) {
 		s2.pass()
 		run(t, s2.w, b2, s2.at(), jobs.Request{})
 	}
-	report(t, "rows in another order", published, logsOf(t, b2, date))
+	report(t, "rows in another order", published, snapshotOf(t, b2, date))
 	if order == nil {
 		if keys := differing(comparing(sinktest.Dump(t, b, "")), comparing(sinktest.Dump(t, b2, ""))); keys != nil {
 			t.Errorf("the same nights twice: objects differ: %v", keys)
@@ -99,11 +102,11 @@ func scenario(t *testing.T, seed uint64) {
 }
 
 // comparable leaves out what two lakes of the same nights may differ in: state, which holds fingerprints of the folders
-// that the sources are in, and the order of the rows in quarantine, since files are read at the same time.
+// that the sources are in, leases, which name their holders, and the order of the rows in quarantine, since files are read at the same time.
 func comparing(objects map[string][]byte) map[string][]byte {
 	for key, data := range objects {
 		switch {
-		case strings.HasPrefix(key, "state/"):
+		case strings.HasPrefix(key, "state/"), strings.HasPrefix(key, "lease/"):
 			delete(objects, key)
 		case strings.HasPrefix(key, "quarantine/"):
 			lines := strings.Split(string(data), "\n")
@@ -125,6 +128,9 @@ func report(t *testing.T, name string, want, got map[string][]byte) {
 
 func rowsOf(t *testing.T, key string, data []byte) (rows []string) {
 	t.Helper()
+	if strings.HasSuffix(key, ".zip") {
+		return cellsOf(t, key, data)
+	}
 	table, _, _ := strings.Cut(key, "/")
 	def, ok := dictionary.LogTable(table)
 	if !ok {
@@ -136,6 +142,31 @@ func rowsOf(t *testing.T, key string, data []byte) (rows []string) {
 		}
 		rows = append(rows, textRows(rec)...)
 		rec.Release()
+	}
+	return rows
+}
+
+// cellsOf returns the rows of all sheets of all workbooks in a zip.
+func cellsOf(t *testing.T, key string, data []byte) (rows []string) {
+	t.Helper()
+	files, err := archive.Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatalf("%s: %v", key, err)
+	}
+	for _, f := range files {
+		book, err := excelize.OpenReader(io.NewSectionReader(f.Content, 0, f.Size))
+		if err != nil {
+			t.Fatalf("%s: %s: %v", key, f.Name, err)
+		}
+		for _, sheet := range book.GetSheetList() {
+			cells, err := book.GetRows(sheet)
+			if err != nil {
+				t.Fatalf("%s: %s: %s: %v", key, f.Name, sheet, err)
+			}
+			for _, row := range cells {
+				rows = append(rows, f.Name+"|"+sheet+"|"+strings.Join(row, "|"))
+			}
+		}
 	}
 	return rows
 }
@@ -204,7 +235,10 @@ func newScenario(t *testing.T, seed uint64, order *rand.Rand) *nightScenario {
 	if r.IntN(4) == 0 {
 		w.settings += fmt.Sprintf("history_start: %s\n", s.date.AddDays(-pick(r, 30, 380)))
 	}
-	for _, e := range []*stream{w.logins, w.gens} {
+	if r.IntN(2) == 0 {
+		w.integrate()
+	}
+	for _, e := range w.streams() {
 		e.mode = pick(r, lookback, lookback, arrival, arrivalDay, dated, dated, undated)
 		e.lookback, e.format = pick(r, 0, 1, 3), pick(r, "csv", "jsonl")
 	}

@@ -189,7 +189,7 @@ func (e *eventSet) readChanges(ctx context.Context) (kept []*run, err error) {
 	}
 	e.night.progress().Stage("read " + e.def.Name)
 	b := e.newBuild(e.started.UTC().Format("20060102T150405.000000000Z"), "")
-	b.needID = true
+	b.needID = e.spec.ID != ""
 	for _, r := range kept {
 		if r.Delivery == b.delivery {
 			// The same instant twice, as with a given run time: what was handed over then is not handed over again.

@@ -242,7 +242,7 @@ func (h *home) night(t *testing.T, w *world, at time.Time, want *jobs.Outcome, l
 	if !slices.Equal(got.Manifest.Warnings, want.Manifest.Warnings) {
 		t.Errorf("%s: warnings %q, want %q", date, got.Manifest.Warnings, want.Manifest.Warnings)
 	}
-	v, err := jobs.Verify(t.Context(), h.lake, "")
+	v, err := jobs.Verify(t.Context(), h.lake, "", t.TempDir())
 	if err != nil || string(v.Manifest.SnapshotDate) != date || v.Objects != len(logs) {
 		t.Errorf("verify: %+v, %v", v, err)
 	}

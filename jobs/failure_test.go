@@ -285,7 +285,7 @@ func (f *failure) test(t *testing.T, b *blob.Bucket, url, prefix string) {
 		}
 	}
 	report(t, "the run after a failed one", want, got)
-	if v, err := jobs.Verify(t.Context(), l, ""); err != nil || v.Manifest.SnapshotDate != "2026-11-21" {
+	if v, err := jobs.Verify(t.Context(), l, "", t.TempDir()); err != nil || v.Manifest.SnapshotDate != "2026-11-21" {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 }

@@ -2,9 +2,11 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
 	"golang.org/x/sync/errgroup"
@@ -12,18 +14,18 @@ import (
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/sinks/parquetfile"
+	"github.com/usagereport/usagereport/sinks/workbook"
 	"github.com/usagereport/usagereport/transforms/calendar"
 	"github.com/usagereport/usagereport/transforms/usage"
 )
 
 const parquetType = "application/vnd.apache.parquet"
 
-// makeLogs makes the five logs into objects of the publication, and checks them.
-func (r *nightRun) makeLogs(ctx context.Context, p *lake.Publication) error {
-	if err := r.carry(ctx, namedTables); err != nil {
+// makeLogs makes the five logs into objects of the publication, and the same logs into a workbook, and checks them.
+func (r *nightRun) makeLogs(ctx context.Context, p *lake.Publication) (err error) {
+	if err := r.carry(ctx, usageNames); err != nil {
 		return err
 	}
-	defer r.tables.release()
 	past, err := r.history(ctx)
 	if err != nil {
 		return err
@@ -44,6 +46,11 @@ func (r *nightRun) makeLogs(ctx context.Context, p *lake.Publication) error {
 	defer gens.Close()
 	r.gens.count(gens)
 
+	r.logBook, err = r.newBook(usageLogsBook, workbook.Options{Title: "Usage Logs", Subject: r.subject(r.window())})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.logBook.discard()) }()
 	run := usage.Run{Date: r.date, Time: r.time, Zone: r.zone, Mem: r.night.Mem}
 	today, known := r.today(), r.known()
 	var activity, generations usage.Totals
@@ -67,7 +74,32 @@ func (r *nightRun) makeLogs(ctx context.Context, p *lake.Publication) error {
 		}
 	}
 	r.checkTotals(r.total, activity, generations)
-	return nil
+	return r.publishLogBook(ctx, p)
+}
+
+// publishLogBook publishes the workbook of the logs once it is known to hold what their Parquet files do.
+func (r *nightRun) publishLogBook(ctx context.Context, p *lake.Publication) error {
+	r.night.progress().Stage("write workbook of logs")
+	b := r.logBook
+	b.Order(fiveLogs...)
+	if err := b.finish(); err != nil {
+		return err
+	}
+	figures, wrong := map[string]int64{}, []string{}
+	for _, def := range fiveLogs {
+		figures[def.Name] = r.written[def].Rows
+		if diff := sameAsParquet(def, b.held.Sheet(def.Title), r.written[def]); diff != "" {
+			wrong = append(wrong, diff)
+		}
+	}
+	r.check("workbook:"+b.name, len(wrong) == 0, figures, strings.Join(wrong, "; "))
+	r.noteBook(usageLogsZip, b, yearWindow)
+	return r.publishBooks(ctx, p, usageLogsZip, b)
+}
+
+// fiveLogs are the logs of the usage domain in the order of the contract.
+var fiveLogs = []*dictionary.Table{
+	dictionary.UserLog, dictionary.GroupMembersLog, dictionary.AgentsLog, dictionary.UserActivityLog, dictionary.GenerationLog,
 }
 
 // sortLogs brings the logs, which are made in the order that their making needs, into the order in which people know them.
@@ -111,6 +143,10 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 		return fmt.Errorf("write %s: %w", def.Name, err)
 	}
 	defer w.Discard()
+	sheet, err := r.logBook.Sheet(def)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", r.logBook.name, err)
+	}
 	order := parquetfile.NewOrderChecker(def)
 	defer order.Close()
 	var disorder error
@@ -118,10 +154,16 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 		if disorder == nil {
 			disorder = order.Check(rec)
 		}
+		if err := sheet.Write(rec); err != nil {
+			return err
+		}
 		return w.Write(rec)
 	})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", def.Name, err)
+	}
+	if err := sheet.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", r.logBook.name, err)
 	}
 	sum, err := w.Close()
 	if err != nil {
@@ -137,7 +179,7 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 	if windowed(def) {
 		log.Window = yearWindow
 	}
-	r.logs = append(r.logs, log)
+	r.logs, r.written[def] = append(r.logs, log), sum
 	r.checkLog(def, sum, disorder)
 	for i, f := range def.Fields {
 		if def == dictionary.GenerationLog && f.Sum {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,15 +14,18 @@ import (
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/sinks/lake"
+	"github.com/usagereport/usagereport/sinks/parquetfile"
 	"github.com/usagereport/usagereport/transforms/apipath"
 	"github.com/usagereport/usagereport/transforms/calendar"
 	"github.com/usagereport/usagereport/transforms/facts"
+	"github.com/usagereport/usagereport/transforms/integration"
 	"github.com/usagereport/usagereport/transforms/usage"
 )
 
 // nightRun is one run while it is under way.
 type nightRun struct {
 	night    *Night
+	domains  dictionary.Domain // that are bound
 	date     calendar.Date
 	time     time.Time
 	zone     *time.Location
@@ -33,11 +37,17 @@ type nightRun struct {
 	names    []string // of the datasets read
 	datasets map[string]*dataset
 	tables   *tables
-	logins   *eventSet
+	logins   *eventSet // these two of the usage domain,
 	gens     *eventSet
+	syncs    *eventSet // these of the integration domain; nil when it is not bound
+	seen     *eventSet
 	warnings []string
 	checks   []lake.Check
 	logs     []lake.Log
+	logBook  *book // the logs as a workbook, while they are made
+	written  map[*dictionary.Table]parquetfile.Summary
+	books    []lake.Workbook
+	identity *lake.Identity
 	total    int64 // of content_generations, as written
 }
 
@@ -70,7 +80,8 @@ func (n *Night) Run(ctx context.Context, req Request) (out *Outcome, err error) 
 func (n *Night) newRun(req Request, now time.Time) *nightRun {
 	r := &nightRun{
 		night: n, zone: n.Config.Location(), full: req.Full, dry: req.DryRun, started: now,
-		time: req.RunTime, datasets: map[string]*dataset{},
+		time: req.RunTime, datasets: map[string]*dataset{}, written: map[*dictionary.Table]parquetfile.Summary{},
+		domains: n.Config.Domains() & (dictionary.Usage | dictionary.Integration),
 	}
 	if r.time.IsZero() {
 		r.time = now
@@ -87,7 +98,7 @@ func (n *Night) newRun(req Request, now time.Time) *nightRun {
 	}
 	for _, name := range n.Config.DatasetNames() {
 		def, _ := dictionary.Dataset(name)
-		if def.UsedBy(dictionary.Usage) {
+		if def.UsedBy(r.domains) {
 			r.names = append(r.names, name)
 		}
 	}
@@ -96,9 +107,9 @@ func (n *Night) newRun(req Request, now time.Time) *nightRun {
 
 func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	defer recovered(&err)
-	if r.night.Config.Domains()&dictionary.Usage == 0 {
-		return fmt.Errorf("%w: no dataset of the usage domain is bound, so there is nothing to publish; bind %v",
-			ErrConfig, tableNames(dictionary.DatasetsOf(dictionary.Usage)))
+	if r.domains == 0 {
+		return fmt.Errorf("%w: neither the usage nor the integration domain is bound, so there is nothing to publish; bind %v or %v",
+			ErrConfig, tableNames(dictionary.DatasetsOf(dictionary.Usage)), tableNames(dictionary.DatasetsOf(dictionary.Integration)))
 	}
 	temp, err := newScratch(r.night.Scratch)
 	if err != nil {
@@ -119,11 +130,22 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	if err := r.read(ctx, temp); err != nil {
 		return err
 	}
-	if err := r.makeLogs(ctx, publication); err != nil {
-		return err
+	defer r.tables.release()
+	if r.domains&dictionary.Usage != 0 {
+		if err := r.makeLogs(ctx, publication); err != nil {
+			return err
+		}
+		r.sortLogs()
 	}
-	r.sortLogs()
-	out.Manifest = lake.Manifest{RunInfo: r.info(), Datasets: r.summaries(), Logs: r.logs, Checks: r.checks, Warnings: r.allWarnings()}
+	if r.domains&dictionary.Integration != 0 {
+		if err := r.makeReports(ctx, publication); err != nil {
+			return err
+		}
+	}
+	out.Manifest = lake.Manifest{
+		RunInfo: r.info(), Datasets: r.summaries(), Logs: r.logs, Workbooks: r.books, Identity: r.identity,
+		Checks: r.checks, Warnings: r.allWarnings(),
+	}
 	if err := failed(r.checks); err != nil {
 		return err
 	}
@@ -166,7 +188,7 @@ func (r *nightRun) read(ctx context.Context, temp *scratch) (err error) {
 			return err
 		}
 	}
-	if err := n.readTables(ctx, r, usageTables); err != nil {
+	if err := n.readTables(ctx, r); err != nil {
 		return err
 	}
 	if err := r.readEvents(ctx); err != nil {
@@ -186,28 +208,35 @@ func (r *nightRun) forgive(err error) error {
 	return nil
 }
 
-// usageTables are the current-state datasets of the usage domain; named are those that old events take names from.
+// Tables that old events take names from.
 var (
-	usageTables = []*dictionary.Table{
-		dictionary.Workspaces, dictionary.Members, dictionary.Groups, dictionary.GroupMembers, dictionary.GroupAssets,
-		dictionary.Agents, dictionary.Canvases, dictionary.Grids,
-	}
-	namedTables = []*dictionary.Table{
+	usageNames = []*dictionary.Table{
 		dictionary.Workspaces, dictionary.Members, dictionary.Agents, dictionary.Canvases, dictionary.Grids,
 	}
+	integrationNames = []*dictionary.Table{dictionary.Systems, dictionary.Integrations, dictionary.ProjectPairs}
 )
 
 func (r *nightRun) readEvents(ctx context.Context) error {
-	routes, err := apipath.New(r.night.Config.APIRoutes)
-	if err != nil {
-		return fmt.Errorf("%w: api_routes: %w", ErrConfig, err)
+	if r.domains&dictionary.Usage != 0 {
+		routes, err := apipath.New(r.night.Config.APIRoutes)
+		if err != nil {
+			return fmt.Errorf("%w: api_routes: %w", ErrConfig, err)
+		}
+		r.logins = r.newEvents(usage.LoginFacts(r.zone))
+		r.gens = r.newEvents(usage.GenerationFacts(r.zone))
+		r.gens.prepare = func() func(arrow.Record) (arrow.Record, error) {
+			return usage.NewGenerations(r.night.Mem, routes.Anonymize).Prepare
+		}
 	}
-	r.logins = r.newEvents(dictionary.Logins.Name, usage.LoginFacts(r.zone))
-	r.gens = r.newEvents(dictionary.Generations.Name, usage.GenerationFacts(r.zone))
-	r.gens.prepare = func() func(arrow.Record) (arrow.Record, error) {
-		return usage.NewGenerations(r.night.Mem, routes.Anonymize).Prepare
+	if r.domains&dictionary.Integration != 0 {
+		r.syncs, r.seen = r.newEvents(integration.SyncFacts(r.zone)), r.newEvents(integration.ObservationFacts(r.zone))
+		for _, e := range []*eventSet{r.syncs, r.seen} {
+			e.prepare = func() func(arrow.Record) (arrow.Record, error) {
+				return integration.NewSeconds(r.night.Mem, e.spec).Prepare
+			}
+		}
 	}
-	for _, e := range []*eventSet{r.logins, r.gens} {
+	for _, e := range r.events() {
 		if err := e.readAll(ctx); err != nil {
 			return err
 		}
@@ -215,14 +244,24 @@ func (r *nightRun) readEvents(ctx context.Context) error {
 	return nil
 }
 
-func (r *nightRun) newEvents(name string, spec *facts.Spec) *eventSet {
-	d := r.datasets[name]
+// events returns the event datasets of the run.
+func (r *nightRun) events() (all []*eventSet) {
+	for _, e := range []*eventSet{r.logins, r.gens, r.syncs, r.seen} {
+		if e != nil {
+			all = append(all, e)
+		}
+	}
+	return all
+}
+
+func (r *nightRun) newEvents(spec *facts.Spec) *eventSet {
+	d := r.datasets[spec.Name]
 	if d.cfg.IsQuery() {
 		d.instant = cmp.Or(d.cfg.Columns[spec.Instant], spec.Instant)
 	}
 	return &eventSet{
 		dataset: d, spec: spec, blobs: r.blobs, date: r.date, started: r.started, full: r.full,
-		before: r.state.Datasets[name],
+		before: r.state.Datasets[spec.Name],
 	}
 }
 
@@ -231,25 +270,37 @@ func (r *nightRun) info() lake.RunInfo {
 	window := func(name string, d calendar.Days) lake.Window {
 		return lake.Window{Name: name, From: lake.Date(d.From.String()), To: lake.Date(d.Last().String())}
 	}
+	var windows []lake.Window
+	if r.domains&dictionary.Usage != 0 {
+		windows = append(windows, window(yearWindow, w.Year))
+	}
+	if r.domains&dictionary.Integration != 0 {
+		windows = append(windows, window(sixMonthsWindow, w.SixMonths), window(oneYearWindow, w.OneYear))
+	}
 	return lake.RunInfo{
 		RunID: runID(r.date, r.time), SnapshotDate: lake.Date(r.date.String()), RunTime: r.time, TimeZone: r.zone.String(),
-		Windows: []lake.Window{window(yearWindow, w.Year)},
-		Program: r.night.Version,
+		Windows: windows, Program: r.night.Version,
 	}
 }
 
-// yearWindow is the name of the rolling year in the manifest.
-const yearWindow = "rolling_year"
+// Names of windows in the manifest.
+const (
+	yearWindow      = "rolling_year"
+	sixMonthsWindow = "last_6_months"
+	oneYearWindow   = "last_1_year"
+)
 
 // save hands on what the next night goes by.
 func (r *nightRun) save(ctx context.Context) error {
-	next := &state{Version: stateVersion, Zone: r.zone.String(), RunID: runID(r.date, r.time), Datasets: map[string]*events{}, Known: r.tables.names}
-	for _, e := range []*eventSet{r.logins, r.gens} {
+	// What tonight did not need, such as that of a domain which is not bound for now, stays.
+	next := *r.state
+	next.RunID = runID(r.date, r.time)
+	maps.Copy(next.Known, r.tables.names)
+	for _, e := range r.events() {
 		next.Datasets[e.def.Name] = e.after
 	}
-	next.History = r.state.History
 	// A name of its own: a pack that an index names is never written again.
-	return r.blobs.save(ctx, next)
+	return r.blobs.save(ctx, &next)
 }
 
 func (r *nightRun) summaries() (all []lake.Dataset) {

@@ -99,7 +99,7 @@ func TestFullDisk(t *testing.T) {
 			if _, err := night().Run(t.Context(), jobs.Request{}); err != nil {
 				t.Fatalf("with room again: %v", err)
 			}
-			if _, err := jobs.Verify(t.Context(), l, ""); err != nil {
+			if _, err := jobs.Verify(t.Context(), l, "", t.TempDir()); err != nil {
 				t.Error(err)
 			}
 		})

@@ -96,6 +96,14 @@ func logsOf(t *testing.T, b *blob.Bucket, date string) map[string][]byte {
 	return logs
 }
 
+// snapshotOf returns the logs and the reports of a date by key.
+func snapshotOf(t *testing.T, b *blob.Bucket, date string) map[string][]byte {
+	t.Helper()
+	all := logsOf(t, b, date)
+	maps.Copy(all, sinktest.Dump(t, b, "reports/"+date+"/"))
+	return all
+}
+
 // differing returns the keys whose objects are not the same in both.
 func differing(a, b map[string][]byte) []string {
 	var keys []string

@@ -25,7 +25,7 @@ func (s *nightScenario) pass() {
 	}
 	s.moment = s.date.Start(s.w.zone).Add(time.Duration(1+s.rng.IntN(20*3600)) * time.Second).UTC()
 	covered := s.date - calendar.Date(gap)
-	for _, e := range []*stream{s.w.logins, s.w.gens} {
+	for _, e := range s.w.streams() {
 		c := &change{nightScenario: s, s: e, first: first, covered: covered}
 		c.happen()
 	}
@@ -94,6 +94,12 @@ func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.9999
 // event makes a row nobody has seen before.
 func (c *change) event() event {
 	r := c.rng
+	switch c.s {
+	case c.w.syncs:
+		return c.sync()
+	case c.w.seen:
+		return c.sight()
+	}
 	e := event{"workspace_id": pick(r, "w1", "w1", "w2", "wx"), "user_id": pick(r, "u1", "u2", "u3", "u4", "ghost")}
 	e[c.s.instant] = stamp(c.instant())
 	if r.IntN(8) > 0 || c.s.mode == arrival || c.s.mode == arrivalDay {
@@ -106,6 +112,53 @@ func (c *change) event() event {
 	}
 	if r.IntN(40) == 0 {
 		delete(e, "workspace_id")
+	}
+	return e
+}
+
+// sync makes a sync event nobody has seen before.
+func (c *change) sync() event {
+	r := c.rng
+	e := event{
+		"integration_id": pick(r, "i1", "i1", "i2", "i2", "i9"), "end_system_id": pick(r, "s1", "s2", "s3", "s9"),
+		"entity_type": pick(r, "Issue", "Page"), "entity_id": strconv.Itoa(r.IntN(12)), "succeeded": pick(r, "true", "true", "false"),
+		"synced_at": stamp(c.instant()), "arrived_at": c.arrived(),
+	}
+	if r.IntN(3) > 0 {
+		e["system1_project"], e["system2_project"] = pick(r, "p1", "p2"), "q1"
+	}
+	if r.IntN(8) > 0 || c.s.mode == arrival || c.s.mode == arrivalDay {
+		c.next++
+		e["event_id"] = fmt.Sprintf("e%d", c.next)
+	}
+	if r.IntN(40) == 0 {
+		delete(e, "entity_id")
+	}
+	return e
+}
+
+// sight makes an observation.
+func (c *change) sight() event {
+	r := c.rng
+	e := event{
+		"system_id": pick(r, "s1", "s2", "s3"), "interaction_type": pick(r, "Comment author", "Mention"),
+		"observed_at": stamp(c.instant()), "arrived_at": c.arrived(),
+	}
+	for _, f := range []struct {
+		field  string
+		values []string
+	}{
+		{"email", []string{"", "ann@x.org", "ANN@y.org", "bo@x.org", "cy@x.org", "info@x.org"}},
+		{"username", []string{"", "ann", "Bo", "cyd", "dee"}},
+		{"display_name", []string{"", "", "Ann A.", "ann a.", "Bo"}},
+		{"service_account", []string{"", "", "false", "true"}},
+	} {
+		if v := pick(r, f.values...); v != "" {
+			e[f.field] = v
+		}
+	}
+	if r.IntN(40) == 0 {
+		delete(e, "interaction_type")
 	}
 	return e
 }
@@ -170,6 +223,9 @@ func (c *change) row() {
 		return
 	}
 	arrivals := c.s.mode == arrival || c.s.mode == arrivalDay
+	if arrivals && e["event_id"] == "" {
+		return // nothing would tell that it is the same
+	}
 	switch op := c.rng.IntN(4); {
 	case op == 0:
 		c.tell("%s: row %v repeated", c.s.name, e)
@@ -188,8 +244,10 @@ func (c *change) row() {
 		} else {
 			delete(changed, "event_id")
 		}
-		if arrivals && changed["workspace_id"] == "" {
-			changed["workspace_id"] = "w2" // one that cannot be used would leave the version before in place
+		for field, value := range map[string]string{"workspace_id": "w2", "entity_id": "1", "interaction_type": "Mention"} {
+			if arrivals && slices.Contains(c.s.columns, field) && changed[field] == "" {
+				changed[field] = value // one that cannot be used would leave the version before in place
+			}
 		}
 		c.tell("%s: row %v changed to %v", c.s.name, e, changed)
 		c.s.rows[i] = changed
@@ -316,7 +374,11 @@ func (c *change) droppedAll(rows []event) {
 
 // changeState lets something happen to a user, an agent, a canvas or a group.
 func (s *nightScenario) changeState() {
-	name := pick(s.rng, "members", "members", "agents", "agents", "canvases", "grids", "workspaces", "groups", "group_members", "group_assets")
+	names := []string{"members", "members", "agents", "agents", "canvases", "grids", "workspaces", "groups", "group_members", "group_assets"}
+	if s.w.syncs != nil {
+		names = append(names, "systems", "integrations", "integrations", "project_pairs", "project_pairs")
+	}
+	name := pick(s.rng, names...)
 	t := s.w.tables[name]
 	keys := s.w.keys(name)
 	if len(keys) == 0 {
@@ -343,6 +405,11 @@ func (s *nightScenario) changeState() {
 		delete(row, "canvas_name")
 	case "workspaces":
 		row["workspace_name"] = "Space" + suffix
+	case "systems":
+		row["system_name"] = pick(s.rng, "Jira", "GitHub", "Wiki", "Desk") // two may share a name
+	case "integrations", "project_pairs":
+		row["status"] = pick(s.rng, "Active", "Inactive", "Paused")
+		row["updated_at"] = stamp(s.date.AddDays(-s.rng.IntN(3)).Start(s.w.zone).Add(time.Hour))
 	}
 	if row == nil || s.rng.IntN(3) == 0 && name != "workspaces" {
 		s.tell("%s %s deleted", name, key)

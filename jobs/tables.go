@@ -30,12 +30,15 @@ func (t *tables) release() {
 	}
 }
 
-// readTables reads the bound current-state datasets; those not bound are empty.
-func (n *Night) readTables(ctx context.Context, r *nightRun, defs []*dictionary.Table) (err error) {
+// readTables reads the current-state datasets of the run's domains; those not bound are empty.
+func (n *Night) readTables(ctx context.Context, r *nightRun) (err error) {
 	t := &tables{today: map[string]*current.Table{}, known: map[string]*current.Table{}, names: map[string]string{}}
 	r.tables = t
 	var bound []*dataset
-	for _, def := range defs {
+	for _, def := range dictionary.DatasetsOf(r.domains) {
+		if def.Role != dictionary.State {
+			continue
+		}
 		if d := r.datasets[def.Name]; d != nil {
 			bound = append(bound, d)
 		} else {

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"reflect"
+	"slices"
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"github.com/usagereport/usagereport/dictionary"
+	"github.com/usagereport/usagereport/sinks/archive"
 	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/sinks/parquetfile"
+	"github.com/usagereport/usagereport/sinks/workbook"
 )
 
 // Verification is what Verify found.
@@ -20,10 +25,11 @@ type Verification struct {
 	Rows     map[string]int64
 }
 
-// Verify reads a published snapshot again: every object against the manifest, and every log's rows against its schema,
-// its order and grain, and the figures of the manifest. With an empty date it takes the newest. The error names every
-// problem and wraps lake.ErrCorrupt, or tells why it could not read.
-func Verify(ctx context.Context, l *lake.Lake, date lake.Date) (*Verification, error) {
+// Verify reads a published snapshot again: every object against the manifest, every log's rows against its schema, its
+// order and grain, and the figures of the manifest, and every workbook's sheets against those figures. With an empty date
+// it takes the newest. Workbooks are opened in a temporary file in folder temp, the system's if that is empty. The error
+// names every problem and wraps lake.ErrCorrupt, or tells why it could not read.
+func Verify(ctx context.Context, l *lake.Lake, date lake.Date, temp string) (*Verification, error) {
 	var m *lake.Manifest
 	var err error
 	if date == "" {
@@ -51,7 +57,45 @@ func Verify(ctx context.Context, l *lake.Lake, date lake.Date) (*Verification, e
 			errs = append(errs, fmt.Errorf("%s: %w", log.Table, err))
 		}
 	}
+	for _, w := range m.Workbooks {
+		if err := verifyBook(ctx, l, w, temp); err != nil {
+			errs = append(errs, fmt.Errorf("%s in %s: %w", w.Name, w.Archive, err))
+		}
+	}
 	return v, errors.Join(errs...)
+}
+
+// verifyBook opens a workbook of a zip again and compares what it holds with the manifest.
+func verifyBook(ctx context.Context, l *lake.Lake, w lake.Workbook, temp string) (err error) {
+	at, err := l.ReaderAt(ctx, w.Archive)
+	if err != nil {
+		return err
+	}
+	scratch, err := newScratch(temp)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, scratch.close()) }()
+	zip, err := scratch.copy(io.NewSectionReader(at, 0, at.Size()))
+	if err != nil {
+		return err
+	}
+	files, err := archive.Open(zip, zip.Size())
+	if err != nil {
+		return fmt.Errorf("%w: %w", lake.ErrCorrupt, err)
+	}
+	i := slices.IndexFunc(files, func(f archive.File) bool { return f.Name == w.Name })
+	if i < 0 {
+		return fmt.Errorf("%w: the zip has no such file", lake.ErrCorrupt)
+	}
+	held, err := workbook.Read(files[i].Content, files[i].Size)
+	if err != nil {
+		return fmt.Errorf("%w: %w", lake.ErrCorrupt, err)
+	}
+	if found := noted(w.Archive, w.Name, w.Window, held); !reflect.DeepEqual(found, w) {
+		return fmt.Errorf("%w: its sheets hold %+v, the manifest says %+v", lake.ErrCorrupt, found, w)
+	}
+	return nil
 }
 
 func verifyLog(ctx context.Context, l *lake.Lake, m *lake.Manifest, log lake.Log) (rows int64, err error) {

@@ -74,6 +74,7 @@ type world struct {
 	zone         *time.Location
 	settings     string // further lines of the config
 	logins, gens *stream
+	syncs, seen  *stream          // nil without the integration domain
 	tables       map[string]table // of the current state
 	order        *rand.Rand       // not nil: rows are written in its order
 
@@ -145,10 +146,47 @@ func newWorld(t *testing.T, zone string) *world {
 	return w
 }
 
+// streams returns the event datasets.
+func (w *world) streams() []*stream {
+	all := []*stream{w.logins, w.gens}
+	if w.syncs != nil {
+		all = append(all, w.syncs, w.seen)
+	}
+	return all
+}
+
+// integrate adds the integration domain: three systems, two integrations, two pairs of projects, no events.
+func (w *world) integrate() {
+	w.syncs = &stream{name: "sync_events", instant: "synced_at", mode: dated, lookback: 3, format: "csv", columns: []string{"event_id",
+		"integration_id", "end_system_id", "entity_type", "entity_id", "synced_at", "succeeded", "system1_project", "system2_project"}}
+	w.seen = &stream{name: "user_observations", instant: "observed_at", mode: dated, lookback: 3, format: "jsonl", columns: []string{
+		"system_id", "interaction_type", "observed_at", "email", "username", "display_name", "service_account"}}
+	for _, s := range []*stream{w.syncs, w.seen} {
+		s.files, s.version = map[string][]event{}, map[string]int{}
+	}
+	for name, columns := range map[string]string{
+		"systems":       "system_id system_name",
+		"integrations":  "integration_id integration_name system1_id system2_id status updated_at",
+		"project_pairs": "integration_id system1_project system2_project status updated_at",
+	} {
+		w.tables[name] = table{strings.Fields(columns), map[string]event{}}
+	}
+	const changed = "2024-02-28T12:00:00Z"
+	for id, name := range map[string]string{"s1": "Jira", "s2": "GitHub", "s3": "Wiki"} {
+		w.set("systems", event{"system_id": id, "system_name": name})
+	}
+	for id, systems := range map[string][2]string{"i1": {"s1", "s2"}, "i2": {"s3", "s1"}} {
+		w.set("integrations", event{"integration_id": id, "integration_name": "I " + id, "system1_id": systems[0], "system2_id": systems[1],
+			"status": "Active", "updated_at": changed})
+		w.set("project_pairs", event{"integration_id": id, "system1_project": "p1", "system2_project": "q1", "status": "Active", "updated_at": changed})
+	}
+}
+
 // keyOf names a row by its table's key.
 func keyOf(row event) string {
 	var key []string
-	for _, c := range []string{"workspace_id", "group_id", "user_id", "asset_id", "agent_id", "canvas_id", "grid_id"} {
+	for _, c := range []string{"workspace_id", "group_id", "user_id", "asset_id", "agent_id", "canvas_id", "grid_id",
+		"system_id", "integration_id", "system1_project", "system2_project"} {
 		key = append(key, row[c])
 	}
 	return strings.Join(key, "/")
@@ -175,7 +213,10 @@ func (w *world) text() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "timezone: %s\nlake: { bucket: \"mem://\" }\n%ssources:\n  app: { url: \"sqlite:app.db\" }\n"+
 		"  events: { url: \"file:events?create_dir=true\" }\n%sdatasets:\n", w.zone, w.settings, w.sources)
-	lines := map[string]string{w.logins.name: w.logins.config(), w.gens.name: w.gens.config()}
+	lines := map[string]string{}
+	for _, s := range w.streams() {
+		lines[s.name] = s.config()
+	}
 	for name, t := range w.tables {
 		lines[name] = fmt.Sprintf("  %s: { source: app, query: \"SELECT %s FROM %s\" }\n", name, strings.Join(t.columns, ", "), name)
 	}
@@ -197,7 +238,7 @@ func (w *world) write(t *testing.T) {
 	if err := os.WriteFile(w.configFile(), []byte(w.text()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range []*stream{w.logins, w.gens} {
+	for _, s := range w.streams() {
 		w.writeFiles(t, s)
 	}
 	for name, data := range w.raw {
@@ -261,7 +302,7 @@ func (w *world) writeDatabase(t *testing.T) {
 		rows = append(rows, w.extra[name]...)
 		insert(name, tab.columns, rows)
 	}
-	for _, s := range []*stream{w.logins, w.gens} {
+	for _, s := range w.streams() {
 		insert(s.name, append(slices.Clone(s.columns), "arrived_at"), s.rows)
 	}
 	if err := tx.Commit(); err != nil {

@@ -68,7 +68,7 @@ func newVerify() *cobra.Command {
 		Use:   "verify",
 		Short: "Read a published snapshot again and compare it with its manifest",
 		Long: `verify reads every object of a snapshot and compares length and SHA-256 with the manifest, then reads the rows:
-schema, order, grain, and the totals that the manifest gives.`,
+schema, order, grain, and the totals that the manifest gives, and opens the workbooks and compares their figures.`,
 		Example: `  usagereport verify --config usagereport.yaml
   usagereport verify --config usagereport.yaml --date 2026-11-21`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -82,7 +82,7 @@ schema, order, grain, and the totals that the manifest gives.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, n.Lake.Close()) }()
-			v, err := jobs.Verify(c.Context(), n.Lake, lake.Date(date))
+			v, err := jobs.Verify(c.Context(), n.Lake, lake.Date(date), n.Scratch)
 			if errors.Is(err, lake.ErrNoSnapshot) {
 				return fmt.Errorf("%w; 'usagereport runs' shows what was published", err)
 			}
@@ -94,6 +94,9 @@ schema, order, grain, and the totals that the manifest gives.`,
 				v.Manifest.SnapshotDate, v.Manifest.RunID, v.Objects, grouped(v.Bytes))
 			for _, log := range v.Manifest.Logs {
 				fmt.Fprintf(w, "  %s: %s rows, sorted, grain unique\n", log.Table, grouped(v.Rows[log.Table]))
+			}
+			for _, b := range v.Manifest.Workbooks {
+				fmt.Fprintf(w, "  %s: %s, as the manifest says\n", b.Name, counted(len(b.Sheets), "sheet"))
 			}
 			return nil
 		},

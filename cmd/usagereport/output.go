@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"text/tabwriter"
@@ -13,6 +15,7 @@ import (
 	"github.com/vbauerster/mpb/v8/decor"
 
 	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
@@ -90,19 +93,9 @@ func printOutcome(w io.Writer, n *jobs.Night, out *jobs.Outcome) {
 	}
 	fmt.Fprintf(w, "%s snapshot %s to %s in %s (run %s)\n\n", verb, m.SnapshotDate, n.Lake.Name(), out.Took.Round(time.Millisecond), m.RunID)
 
+	printPublished(w, &m)
+	printUsers(w, &m)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "  log\trows\tKiB\t")
-	for _, log := range m.Logs {
-		var bytes int64
-		for _, o := range m.Table(log.Table) {
-			bytes += o.Bytes
-		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t\n", log.Table, grouped(log.Rows), grouped((bytes+1023)/1024))
-	}
-	fmt.Fprintln(t, "\t\t\t")
-	t.Flush()
-
-	t = tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "  dataset\tread\trejected\tduplicate\tlate\t")
 	for _, d := range m.Datasets {
 		fmt.Fprintf(t, "  %s\t%s\t%s\t%s\t%s\t\n", d.Name, grouped(d.Read), grouped(d.Rejected), grouped(d.Duplicate), grouped(d.Late))
@@ -115,6 +108,50 @@ func printOutcome(w io.Writer, n *jobs.Night, out *jobs.Outcome) {
 		fmt.Fprintln(w, "  "+line)
 	}
 	fmt.Fprintln(w)
+}
+
+// printPublished lists the logs and the zips of a snapshot.
+func printPublished(w io.Writer, m *lake.Manifest) {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "  published\trows\tKiB\t")
+	kib := func(n int64) string { return grouped((n + 1023) / 1024) }
+	for _, log := range m.Logs {
+		var bytes int64
+		for _, o := range m.Table(log.Table) {
+			bytes += o.Bytes
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t\n", log.Table, grouped(log.Rows), kib(bytes))
+	}
+	for _, o := range m.Objects {
+		if o.Table != "" {
+			continue
+		}
+		var rows int64
+		for _, b := range m.Workbooks {
+			for _, s := range b.Sheets {
+				if b.Archive == o.Key {
+					rows += s.Rows
+				}
+			}
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t\n", path.Base(o.Key), grouped(rows), kib(o.Bytes))
+	}
+	fmt.Fprintln(t, "\t\t\t")
+	t.Flush()
+}
+
+// printUsers says how many users the usage reports count.
+func printUsers(w io.Writer, m *lake.Manifest) {
+	if m.Identity == nil {
+		return
+	}
+	for _, b := range m.Workbooks {
+		if n, ok := b.Summary["Total Unique Users"]; ok {
+			fmt.Fprintf(w, "  %s: %s unique users\n", strings.TrimSuffix(b.Name, ".xlsx"), grouped(n))
+		}
+	}
+	fmt.Fprintf(w, "  (equal email addresses alone would have made %s of the last year's; `usagereport explain-user` shows who is one user)\n\n",
+		grouped(m.Identity.FullEmailUsers))
 }
 
 // counted writes a number and the thing it counts, in the plural but for one.
