@@ -33,8 +33,8 @@ func TestKey(t *testing.T) {
 }
 
 func TestLargestOfMany(t *testing.T) {
-	u, _ := resolved(t, parse(t, "u=a | u=b; e=c@x.com | u=d; e=e@x.com | e=e@y.org"), Rules{})
-	for n, want := range []string{"", "d", "db", "dba", "dba"} {
+	u, _ := resolved(t, parse(t, "u=aa | u=a | u=b; e=c@x.com | u=d; e=e@x.com | e=e@y.org"), Rules{})
+	for n, want := range []string{"", "d", "db", "dba", "dbaaa", "dbaaa"} {
 		got := ""
 		for _, l := range u.Largest(n) {
 			got += l.Smallest

@@ -14,20 +14,9 @@ func Normalize(s string) string {
 	if t, ok := normalizeASCII(s); ok {
 		return t
 	}
-	// Mostly the second round changes nothing: what folding or trimming brings together may compose once more. The
-	// bound is far beyond anything seen; it is there so that no text a stranger typed can keep a night from ending.
-	for range 8 {
-		t := strings.TrimSpace(s)
-		t = norm.NFKC.String(t)
-		t = fold(t)
-		t = norm.NFKC.String(t)
-		t = strings.TrimSpace(t)
-		if t == s {
-			break
-		}
-		s = t
-	}
-	return s
+	s = norm.NFKC.String(strings.TrimSpace(s))
+	s = norm.NFKC.String(fold(s)) // what is folded may compose anew
+	return strings.TrimSpace(s)   // and what had no width may turn out to be a space and a mark
 }
 
 // normalizeASCII is Normalize for texts without anything beyond ASCII, which is what most are.

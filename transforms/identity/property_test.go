@@ -226,26 +226,22 @@ func TestOverridesHold(t *testing.T) {
 		}
 		u, obs := resolved(t, texts, r)
 		users := numbers(u, obs)
-		listed := map[bruteKey]bool{}
-		for _, entry := range r.Different {
-			for _, id := range entry {
-				listed[bruteKey{id.Kind, bruteNormalize(id.Text)}] = true
-			}
-		}
+		alone := peopleOfTheirOwn(r)
 		// The users that observations of an identifier are of.
 		usersOf := func(id Identifier) map[int]bool {
 			k := bruteKey{id.Kind, bruteNormalize(id.Text)}
 			out := map[int]bool{}
 			for i, x := range texts {
 				e, n, d := bruteNormalize(x.email), bruteNormalize(x.username), bruteNormalize(x.display)
+				emailLeads, usernameLeads := alone[bruteKey{Email, e}], alone[bruteKey{Username, n}]
 				mine := false
 				switch id.Kind {
 				case Email:
-					mine = e == k.text && (listed[k] || n == "")
+					mine = e == k.text && (emailLeads || n == "")
 				case Username:
-					mine = n == k.text && !listed[bruteKey{Email, e}] && (listed[k] || e == "" && d == "")
+					mine = n == k.text && !emailLeads && (usernameLeads || e == "" && d == "")
 				case DisplayName:
-					mine = d == k.text && e == "" && (n == "" || listed[k] && !listed[bruteKey{Username, n}] && !sameAsListed(r, n))
+					mine = d == k.text && e == "" && (n == "" || alone[k] && !usernameLeads)
 				}
 				if mine {
 					out[users[i]] = true
@@ -278,14 +274,24 @@ func TestOverridesHold(t *testing.T) {
 	})
 }
 
-// sameAsListed reports whether Same names the username, so that it may be a person of its own by way of another.
-func sameAsListed(r Rules, username string) bool {
-	for _, entry := range r.Same {
+// peopleOfTheirOwn returns what Different names and what Same says is the same.
+func peopleOfTheirOwn(r Rules) map[bruteKey]bool {
+	alone := map[bruteKey]bool{}
+	for _, entry := range r.Different {
 		for _, id := range entry {
-			if id.Kind == Username && bruteNormalize(id.Text) == username {
-				return true
+			alone[bruteKey{id.Kind, bruteNormalize(id.Text)}] = true
+		}
+	}
+	for range r.Same { // each round reaches one entry further
+		for _, entry := range r.Same {
+			touched := false
+			for _, id := range entry {
+				touched = touched || alone[bruteKey{id.Kind, bruteNormalize(id.Text)}]
+			}
+			for _, id := range entry {
+				alone[bruteKey{id.Kind, bruteNormalize(id.Text)}] = touched || alone[bruteKey{id.Kind, bruteNormalize(id.Text)}]
 			}
 		}
 	}
-	return false
+	return alone
 }
