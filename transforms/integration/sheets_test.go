@@ -191,7 +191,10 @@ func TestManyUsers(t *testing.T) {
 	if rows != users || len(sizes) != 3 || sizes[2] != 1 {
 		t.Errorf("%d rows in records of %d", rows, sizes)
 	}
-	for rec := range r.Sheet(dictionary.DetailedUserReport) {
+	for rec, err := range r.Sheet(dictionary.DetailedUserReport) {
+		if err != nil {
+			t.Fatal(err)
+		}
 		rec.Release()
 		break
 	}
