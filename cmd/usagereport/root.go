@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,8 +31,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "usagereport",
 		Short: "Nightly usage reports, from your systems to your data lake",
-		Long: `usagereport pulls from a company's source systems every night, makes five usage logs of what it
-pulled, and publishes them as Parquet snapshots in a bucket.
+		Long: `usagereport pulls from a company's source systems every night, makes five usage logs and two usage reports of what
+it pulled, and publishes them to a bucket: Parquet snapshots for the data lake, Excel workbooks for people.
 
 Exit codes: 0 done; 1 failed, a retry may help; 2 the command line or the config is wrong;
 3 the data failed a check; 75 another run holds the lease.`,
@@ -48,9 +49,11 @@ Exit codes: 0 done; 1 failed, a retry may help; 2 the command line or the config
 		}
 		return fmt.Errorf("%w: %s\nSee '%s --help'.", errUsage, what, c.CommandPath())
 	})
-	root.AddCommand(newDemo(), newRun(), newBackfill(), newCheck(), newVerify(), newRuns(), newSchema(), newVersion())
+	root.AddCommand(newDemo(), newRun(), newSchedule(), newBackfill(), newCheck(), newVerify(), newRuns(), newExplainUser(), newSchema(), newVersion())
 	for _, c := range root.Commands() {
-		c.Args = noArgs
+		if c.Args == nil {
+			c.Args = noArgs
+		}
 	}
 	root.Args = func(c *cobra.Command, args []string) error {
 		if len(args) == 0 {
@@ -92,9 +95,7 @@ func configFlag(c *cobra.Command, path *string) {
 
 // openNight loads the config and opens the lake. The caller closes the Night's lake.
 func openNight(c *cobra.Command, path string) (*jobs.Night, error) {
-	cfg, err := config.Load(c.Context(), path, config.Env{
-		LookupEnv: os.LookupEnv, ReadFile: os.ReadFile, OpenVar: config.OpenVar,
-	})
+	cfg, err := loadConfig(c.Context(), path)
 	if err != nil {
 		return nil, err
 	}
@@ -107,6 +108,10 @@ func openNight(c *cobra.Command, path string) (*jobs.Night, error) {
 		Mem: memory.NewGoAllocator(),
 	}
 	return n, nil
+}
+
+func loadConfig(ctx context.Context, path string) (*config.Config, error) {
+	return config.Load(ctx, path, config.Env{LookupEnv: os.LookupEnv, ReadFile: os.ReadFile, OpenVar: config.OpenVar})
 }
 
 // newLogger returns the logger of the program: text for a person at a terminal, JSON for machines.
