@@ -82,8 +82,9 @@ func companySyncs() []syncEvent {
 		of(sync("i5", "old", "Bug", "1", "2026-06-06T00:00:00Z"), "GONE", "gone"), sync("i7", "gh", "Issue", "5", "2026-06-07T00:00:00Z"),
 		sync("i8", "nowhere", "Thing", "1", "2026-06-08T00:00:00Z"), sync("i8", "blank", "Thing", "2", "2026-06-08T00:00:00Z"),
 		failed(of(sync("i9", "gh", "Never", "1", "2026-06-09T00:00:00Z"), "F", "G")),
-		// Nobody ever knew the integration: counted, on no sheet. One of them fails, one is of another year.
-		sync("i404", "gh", "Stray", "1", "2026-06-10T00:00:00Z"), failed(sync("i404", "gh", "Stray", "2", "2026-06-10T00:00:00Z")),
+		// Nobody ever knew the integration: counted, on no sheet. Two are alike and have no id, one fails, one is of another year.
+		sync("i404", "gh", "Stray", "1", "2026-06-10T00:00:00Z"), sync("i404", "gh", "Stray", "1", "2026-06-10T00:00:00Z"),
+		failed(sync("i404", "gh", "Stray", "2", "2026-06-10T00:00:00Z")),
 		sync("i404", "gh", "Stray", "3", "2025-06-10T00:00:00Z"),
 	}
 }
