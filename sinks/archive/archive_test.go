@@ -202,6 +202,21 @@ func TestOpenRefuses(t *testing.T) {
 	if _, err := Open(bytes.NewReader(b.Bytes()), int64(b.Len())); err == nil {
 		t.Error("a compressed file is no error")
 	}
+	var odd bytes.Buffer
+	zw = zip.NewWriter(&odd)
+	w, err = Create(zw, Entry{Name: "odd", Method: zip.Store, Size: 2, Compressed: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.WriteString(w, "abc"); err != nil {
+		t.Fatal(err)
+	}
+	if err := zw.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(bytes.NewReader(odd.Bytes()), int64(odd.Len())); err == nil {
+		t.Error("a stored file of two sizes is no error")
+	}
 	good := written(t, made, file("a", "content"))
 	for n := range good {
 		if _, err := Open(bytes.NewReader(good[:n]), int64(n)); err == nil {

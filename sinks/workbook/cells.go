@@ -70,7 +70,7 @@ func newColumn(f dictionary.Field, i int, zone *time.Location, s cellStyles) *co
 	const plainText, spacedText = ` t="inlineStr"><is><t>`, ` t="inlineStr"><is><t xml:space="preserve">`
 	c.text, c.spaced = open(s.text, plainText), open(s.text, spacedText)
 	c.formula, c.formulaSpc = open(s.formula, plainText), open(s.formula, spacedText)
-	c.truth = open(0, ` t="b"><v>`) // with a style of its own LibreOffice shows it as a number
+	c.truth = open(s.truth, ` t="b"><v>`)
 	switch f.Kind {
 	case dictionary.Date:
 		c.number = open(s.date, `><v>`)

@@ -48,7 +48,7 @@ func start(t *testing.T, w *Writer, mem memory.Allocator) *Sheet {
 // A destination that fails at any byte is an error, and leaves no file behind.
 func TestDestinationFails(t *testing.T) {
 	b, _ := write(t, Options{Summary: sampleOptions().Summary}, sheet{def: kinds, rows: kindRows})
-	for room := 0; room < len(b); room += 97 {
+	for room := 0; room < len(b); room += 397 {
 		dir := t.TempDir()
 		w, err := New(&full{room}, Options{Scratch: dir, Summary: sampleOptions().Summary})
 		if err != nil {

@@ -202,7 +202,7 @@ func openpyxlCell(kind dictionary.Kind, value any) []any {
 	case int64:
 		return []any{"number", float64(v), "#,##0"}
 	case bool:
-		return []any{"truth", v, "General"}
+		return []any{"truth", v, formatTruth}
 	case time.Time:
 		if v.Before(day(1900, 3, 1)) {
 			layout := time.DateOnly

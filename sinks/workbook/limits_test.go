@@ -125,7 +125,7 @@ func TestSheetNames(t *testing.T) {
 		return &dictionary.Table{Title: title, Fields: []dictionary.Field{{Name: "a"}}}
 	}
 	for _, title := range []string{"", "a/b", `a\b`, "a?", "a*", "[a]", "a:b", "'a", "a'", "log", "LOG", "summary"} {
-		w, err := New(&bytes.Buffer{}, Options{Scratch: t.TempDir(), Summary: &Summary{}})
+		w, err := New(&bytes.Buffer{}, Options{Scratch: t.TempDir()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func TestLongCell(t *testing.T) {
 // Rows that fill many chunks, and more of them than are worked on at the same time.
 func manyRows() sheet {
 	s := sheet{def: kinds, coded: "Code"}
-	for i := range 120_000 {
+	for i := range 40_000 {
 		s.rows = append(s.rows, []any{fmt.Sprintf("text %d with %d & <some> more", i, i*i), fmt.Sprint("code ", i%977), day(2026, 1, 1+i%365), i%3 == 0, int64(i), day(2026, 1, 1)})
 	}
 	return s
@@ -186,18 +186,18 @@ func TestSameBytes(t *testing.T) {
 		"again":          variant(1, "Code", 5000),
 		"two processors": variant(2, "Code", 5000),
 		"many":           variant(16, "Code", 5000),
-		"other records":  variant(2, "Code", 1, 2, 3, 70_001, 777),
-		"plain text":     variant(2, "", 120_000),
-		"all text coded": variant(2, "*", 40_000),
+		"other records":  variant(2, "Code", 1, 2, 3, 30_001, 777),
+		"plain text":     variant(2, "", 40_000),
+		"all text coded": variant(2, "*", 20_000),
 	} {
 		if !bytes.Equal(got, want) {
 			t.Errorf("%s: other bytes", name)
 		}
 	}
-	for range 20 { // what excelize makes
-		b, _ := write(t, o, sampleSheets()...)
-		again, _ := write(t, o, sampleSheets()...)
-		if !bytes.Equal(b, again) {
+	small := sampleSheets()[:4]
+	first, _ := write(t, o, small...)
+	for range 20 { // what excelize makes: it has maps to go through
+		if again, _ := write(t, o, small...); !bytes.Equal(again, first) {
 			t.Fatal("the same workbook has other bytes")
 		}
 	}

@@ -41,6 +41,8 @@ type scanner struct {
 	buf      []byte
 	pos, end int
 	err      error // of the reader
+	cell     cell
+	number   []byte // of the row, in digits
 }
 
 // scan reads the XML of a sheet to its end.
@@ -180,9 +182,8 @@ func (s *scanner) sheet(to scanRows) (row int, err error) {
 
 // row reads the cells of a row.
 func (s *scanner) row(row int, to scanRows) error {
-	var c cell
-	var digits [20]byte
-	number := strconv.AppendInt(digits[:0], int64(row), 10)
+	c := &s.cell
+	s.number = strconv.AppendInt(s.number[:0], int64(row), 10)
 	last := -1
 	for {
 		_, tag, err := s.must()
@@ -196,7 +197,7 @@ func (s *scanner) row(row int, to scanRows) error {
 			return fmt.Errorf("found <%.20s>, expected a cell", tag)
 		}
 		ref := attribute(tag, "r")
-		letters := bytes.TrimSuffix(ref, number)
+		letters := bytes.TrimSuffix(ref, s.number)
 		c.column = columnIndex(letters)
 		if len(letters) == len(ref) || c.column <= last {
 			return fmt.Errorf("found cell %q, expected one of this row to the right of the one before", ref)
@@ -215,14 +216,14 @@ func (s *scanner) row(row int, to scanRows) error {
 		default:
 			return fmt.Errorf("found a cell of type %q, expected text that stands in its cell, a number or a boolean", t)
 		}
-		found, err := s.value(&c)
+		found, err := s.value(c)
 		if err != nil {
 			return fmt.Errorf("column %s: %w", columnLetters(c.column), err)
 		}
 		if !found {
 			continue
 		}
-		if err := to.cell(&c); err != nil {
+		if err := to.cell(c); err != nil {
 			return fmt.Errorf("column %s: %w", columnLetters(c.column), err)
 		}
 	}

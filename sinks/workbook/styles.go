@@ -10,8 +10,9 @@ import (
 const (
 	formatDate    = "yyyy-mm-dd"
 	formatTime    = "yyyy-mm-dd hh:mm:ss"
-	formatInteger = 3  // #,##0
-	formatText    = 49 // @
+	formatTruth   = `"TRUE";"TRUE";"FALSE"` // Excel shows booleans as that in any format, LibreOffice not in all
+	formatInteger = 3                       // #,##0
+	formatText    = 49                      // @
 )
 
 // Colours, RRGGBB.
@@ -28,11 +29,11 @@ const (
 
 // cellStyles are the numbers of the styles that the cells of one kind of sheet have.
 type cellStyles struct {
-	text, formula int // formula: text that would become a formula when somebody edits the cell
-	date, time    int
-	integer       int
-	header        int
-	wraps         bool // long text goes on in the next line of its cell
+	text, formula  int // formula: text that would become a formula when somebody edits the cell
+	date, time     int
+	integer, truth int
+	header         int
+	wraps          bool // long text goes on in the next line of its cell
 }
 
 // styles are the numbers of all styles of a workbook.
@@ -58,7 +59,7 @@ func addStyles(f *excelize.File) (s styles, err error) {
 		}
 		return n
 	}
-	date, time := formatDate, formatTime
+	date, time, truth := formatDate, formatTime, formatTruth
 	head := func(horizontal string) excelize.Style {
 		return excelize.Style{
 			Font:      &excelize.Font{Bold: true, Color: colourInk},
@@ -88,6 +89,7 @@ func addStyles(f *excelize.File) (s styles, err error) {
 			date:    add(excelize.Style{CustomNumFmt: &date, Alignment: at("left")}),
 			time:    add(excelize.Style{CustomNumFmt: &time, Alignment: at("left")}),
 			integer: add(excelize.Style{NumFmt: formatInteger, Alignment: at("")}),
+			truth:   add(excelize.Style{CustomNumFmt: &truth, Alignment: at("left")}),
 			header:  add(head("left")),
 			wraps:   wrap,
 		}

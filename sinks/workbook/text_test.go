@@ -34,6 +34,20 @@ func TestAppendText(t *testing.T) {
 	}
 }
 
+// Plain text goes into a cell as it is, byte by byte.
+func TestPlain(t *testing.T) {
+	for text, want := range map[string]bool{
+		"plain": true, "é 山 😀": true, "in the middle": true, "a=b+c-d@e": true, "a": true, strings.Repeat("x", maxText): true,
+		"": false, " lead": false, "trail ": false, " ": false, "a\tb": false, "a\nb": false, "=a": false, "+a": false, "-a": false, "@a": false,
+		"a&b": false, "a<b": false, "a>b": false, "a_b": false, "a\x00": false, "a\x1f": false, "a\uffff": false, "a\ufffe": false, "a\xff": false,
+		"a\xc3": false, "\xed\xa0\x80": false, strings.Repeat("x", maxText+1): false, "\ufeffa": false,
+	} {
+		if got := plain([]byte(text)); got != want {
+			t.Errorf("%.10q: found %t, expected %t", text, got, want)
+		}
+	}
+}
+
 // hostile draws text with what is special to XML and to Excel.
 func hostile() *rapid.Generator[string] {
 	piece := rapid.OneOf(rapid.SampledFrom([]string{"_", "x", "_x", "0041", "005F", "_x005F_", "_x0041", "\x00", "\x01", "\r", "\n", "\t", " ", "&", "<", ">",

@@ -152,6 +152,9 @@ func (w *Writer) checkName(name string) error {
 	if name == "" || strings.ContainsAny(name, `:\/?*[]`) || strings.HasPrefix(name, "'") || strings.HasSuffix(name, "'") {
 		return errors.New(`no name for a sheet: expected one without : \ / ? * [ ] and without an apostrophe at an end`)
 	}
+	if strings.EqualFold(name, summaryName) {
+		return fmt.Errorf("%s is the name of the sheet that Options.Summary makes", summaryName)
+	}
 	for _, s := range w.sheets {
 		for i := range s.parts {
 			if strings.EqualFold(partName(s.name, i), name) {

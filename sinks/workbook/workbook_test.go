@@ -2,6 +2,7 @@ package workbook
 
 import (
 	"reflect"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -55,6 +56,42 @@ func TestCells(t *testing.T) {
 		}
 		if c := s.Column("Day"); c.Cells != 5 || c.Sum != 46347+61+2958465 {
 			t.Errorf("day: %+v", c)
+		}
+	}
+}
+
+// Times are whole seconds of the wall clock, on either side of 1970 and of changes of the clock.
+func TestTimes(t *testing.T) {
+	utc := func(y int, m time.Month, d, h, min, s, ns int) time.Time { return time.Date(y, m, d, h, min, s, ns, time.UTC) }
+	var rows [][]any
+	var want []string
+	for _, c := range []struct {
+		at   time.Time
+		want string
+	}{
+		{utc(2026, 10, 25, 0, 59, 59, 999_999_000), "2026-10-25 02:59:59"}, // summer time for one more second
+		{utc(2026, 10, 25, 1, 0, 0, 0), "2026-10-25 02:00:00"},
+		{utc(2026, 3, 29, 0, 59, 59, 1000), "2026-03-29 01:59:59"},
+		{utc(2026, 3, 29, 1, 0, 0, 0), "2026-03-29 03:00:00"},
+		{utc(1969, 12, 31, 22, 59, 59, 500_000_000), "1969-12-31 23:59:59"},
+		{utc(1969, 12, 31, 23, 0, 0, 0), "1970-01-01 00:00:00"},
+		{utc(1950, 6, 1, 11, 0, 0, 1000), "1950-06-01 12:00:00"},
+		{utc(1900, 2, 28, 22, 59, 59, 0), "1900-02-28 23:59:59"},
+		{utc(1900, 2, 28, 23, 0, 0, 0), "1900-03-01 00:00:00"},
+		{utc(1, 1, 1, 0, 0, 0, 0), "0001-01-01 00:34:08"}, // Zurich's own time before there were zones
+	} {
+		rows = append(rows, []any{nil, nil, c.at.Truncate(24 * time.Hour), nil, nil, c.at})
+		want = append(want, c.want)
+	}
+	b, _ := write(t, Options{Zone: zurich}, sheet{def: kinds, rows: rows})
+	f := open(t, b)
+	for i, w := range want {
+		row := strconv.Itoa(i + 2)
+		if got, err := f.GetCellValue("All Kinds", "F"+row); got != w || err != nil {
+			t.Errorf("found %q, expected %q (%v)", got, w, err)
+		}
+		if got, err := f.GetCellValue("All Kinds", "C"+row); got != rows[i][2].(time.Time).Format(time.DateOnly) || err != nil {
+			t.Errorf("found day %q of %v (%v)", got, rows[i][2], err)
 		}
 	}
 }
