@@ -95,10 +95,10 @@ type failer interface {
 }
 
 // write returns what a Writer writes.
-func write(t failer, mem memory.Allocator, make func(*bytes.Buffer) *Writer, lines []line, size int) string {
+func write(t failer, mem memory.Allocator, to func(*bytes.Buffer) *Writer, lines []line, size int) string {
 	t.Helper()
 	var out bytes.Buffer
-	w := make(&out)
+	w := to(&out)
 	for rec, err := range recordsOf(mem, lines, size) {
 		if err != nil {
 			t.Fatal(err)

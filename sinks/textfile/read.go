@@ -75,7 +75,7 @@ func jsonRows(r io.Reader, def *dictionary.Table) iter.Seq2[[]cell, error] {
 			err = expect(in, json.Delim(']'))
 		}
 		if err == nil {
-			if _, err = in.Token(); err == io.EOF {
+			if _, err = in.Token(); errors.Is(err, io.EOF) {
 				return
 			}
 			err = errors.New("something follows the array")

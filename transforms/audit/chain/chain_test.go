@@ -1,14 +1,8 @@
 package chain
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,11 +11,8 @@ import (
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"pgregory.net/rapid"
 
-	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
-
-var update = flag.Bool("update", false, "write the golden files anew")
 
 var d = calendar.Civil(2026, 11, 21)
 
@@ -135,135 +126,17 @@ func TestNamesAreToday(t *testing.T) {
 			t.Errorf("%v amends", change)
 		}
 		err := Verify(first, segments(t, first.Window(), time.UTC, changed, 1))
-		if same := fmt.Sprint(changed) == fmt.Sprint(rows); same != (err == nil) {
+		if same := fmt.Sprint(changed) == fmt.Sprint(rows); same != (err == nil) || !same && !strings.Contains(err.Error(), "2026-11-20: names or email addresses differ") {
 			t.Errorf("%v: %v", change, err)
 		}
 	}
 	// Without an id the address is all that says who it was.
-	_, second, _ := c.publish(t, d, time.UTC, "r2", []row{events[0].with("target_user_email", "other@x.org")})
+	_, second, changed := c.publish(t, d, time.UTC, "r2", []row{events[0].with("target_user_email", "other@x.org")})
 	if len(second.Amended()) != 1 {
 		t.Error("another target amends nothing")
 	}
-}
-
-// TestTampering: whatever is done to one event of whichever day, the day is named.
-func TestTampering(t *testing.T) {
-	zone := location(t, "America/New_York")
-	var events []row
-	for day := 1; day <= 90; day++ {
-		for i := range 1 + day%2 {
-			events = append(events, event(fmt.Sprintf("e%d-%d", day, i), noon(day)))
-		}
-	}
-	names := map[calendar.Date]string{}
-	for day := d - 90; day < d; day++ {
-		names[day] = day.String() + ": "
-	}
-	_, digest, rows := chain(nil).publish(t, d, zone, "r1", events)
-	window := digest.Window()
-	if err := Verify(digest, segments(t, window, zone, rows, 7)); err != nil {
-		t.Fatal(err)
-	}
-	for i, r := range rows {
-		day := calendar.Of(r.at(), zone)
-		check := func(what string, changed []row, more ...calendar.Date) {
-			t.Helper()
-			err := Verify(digest, segments(t, window, zone, changed, 50))
-			if !errors.Is(err, ErrTampered) {
-				t.Fatalf("%s of %s: %v", what, r["event_id"], err)
-			}
-			all := append(more, day)
-			for other := window.From; other < window.To; other++ {
-				if named := strings.Contains(err.Error(), names[other]); named != slices.Contains(all, other) {
-					t.Fatalf("%s of %s on %s: %v", what, r["event_id"], day, err)
-				}
-			}
-		}
-		put := func(at int, r ...row) []row { return slices.Insert(slices.Clone(rows), at, r...) }
-		replaced := func(r row) []row { changed := slices.Clone(rows); changed[i] = r; return changed }
-		for _, f := range dictionary.AuditLog.Fields {
-			if f.Kind == dictionary.String && i%11 == 0 {
-				check("another "+f.Name, replaced(r.with(f.Name, r[f.Name]+"x")))
-				if r[f.Name] == "" {
-					check("empty for null "+f.Name, replaced(r.with(f.Name, "")))
-				} else if !f.Required {
-					check("no "+f.Name, replaced(r.with(f.Name, "∅")))
-				}
-			}
-		}
-		check("a microsecond", replaced(r.with("occurred_at", r.at().Add(time.Microsecond).Format(time.RFC3339Nano))))
-		check("loss", slices.Delete(slices.Clone(rows), i, i+1))
-		check("doubling", put(i, r))
-		check("addition", newestFirst(put(i, r.with("event_id", "new"))))
-		if i+1 < len(rows) {
-			swapped := slices.Clone(rows)
-			swapped[i], swapped[i+1] = swapped[i+1], swapped[i]
-			check("swap", swapped, calendar.Of(rows[i+1].at(), zone))
-		}
-		if other := (i + len(rows)/2) % len(rows); i%5 == 0 {
-			moved := slices.Insert(slices.Delete(slices.Clone(rows), i, i+1), other, r)
-			err := Verify(digest, segments(t, window, zone, moved, 50))
-			if !errors.Is(err, ErrTampered) || !strings.Contains(err.Error(), day.String()+": ") {
-				t.Fatalf("move of %s: %v", r["event_id"], err)
-			}
-		}
-	}
-	// Into a day without events, and out of the window.
-	_, empty, _ := chain(nil).publish(t, d, zone, "r1", nil)
-	for _, at := range []time.Time{noon(7), noon(120)} {
-		err := Verify(empty, segments(t, window, zone, []row{event("new", at)}, 1))
-		if !errors.Is(err, ErrTampered) || !strings.Contains(err.Error(), calendar.Of(at, zone).String()+": ") {
-			t.Errorf("addition: %v", err)
-		}
-	}
-}
-
-// TestChainTampering: what a digest says cannot be changed so that the digests still follow from each other, but from
-// the last one on, which the manifest holds the checksum of.
-func TestChainTampering(t *testing.T) {
-	var c chain
-	var events []row
-	for i := range 8 {
-		events = append(events, event(fmt.Sprint("e", i), noon(1-i)), event(fmt.Sprint("late", i), noon(10+i)))
-		c, _, _ = c.publish(t, d.AddDays(i), time.UTC, fmt.Sprint("r", i), events)
-	}
-	if err := VerifyChain(c.forward()); err != nil {
-		t.Fatal(err)
-	}
-	for i := range c {
-		for name, change := range map[string]func(*Digest){
-			"facts": func(d *Digest) { d.Days[3].Facts = d.Days[4].Facts[:60] + "0000" }, "events": func(d *Digest) { d.Days[89].Events++ },
-			"rows": func(d *Digest) { d.Days[5].Rows = strings.Repeat("0", 64) }, "run": func(d *Digest) { d.RunID += "x" },
-			"date": func(d *Digest) { d.Date = "2026-01-01" }, "recorded": func(d *Digest) { d.Days[0].Recorded++ },
-			"covered": func(d *Digest) { d.CoveredTo = "2027-01-01" }, "previous": func(d *Digest) { d.Previous = strings.Repeat("0", 64) },
-			"amends": func(d *Digest) { d.Days[7].Amends = &Earlier{0, 5, strings.Repeat("a", 64)} }, "zone": func(d *Digest) { d.Zone = "Etc/UTC" },
-		} {
-			changed := slices.Clone(c)
-			one := *c[i]
-			one.Days = slices.Clone(one.Days)
-			change(&one)
-			changed[i] = &one
-			err := VerifyChain(changed.forward())
-			// The last one is vouched for by the manifest alone, where it is not against those before it.
-			if name == "rows" || name == "run" || name == "date" || name == "events" || name == "zone" || name == "facts" {
-				if i == len(c)-1 {
-					continue
-				}
-			}
-			if !errors.Is(err, ErrTampered) {
-				t.Errorf("%s of digest %d: %v", name, i+1, err)
-			}
-		}
-		if dropped := slices.Delete(slices.Clone(c), i, i+1); i < len(c)-1 && !errors.Is(VerifyChain(dropped.forward()), ErrTampered) {
-			t.Errorf("without digest %d: no error", i+1)
-		}
-	}
-	// A day that is other than before, without saying so.
-	silent := *c[7]
-	silent.Days = slices.Clone(silent.Days)
-	silent.Days[30].Facts = strings.Repeat("b", 64)
-	err := VerifyChain(append(slices.Clone(c[:7]), &silent).forward())
-	if !errors.Is(err, ErrTampered) || !strings.Contains(err.Error(), silent.Days[30].Day) {
+	err := Verify(first, segments(t, first.Window(), time.UTC, changed, 1))
+	if err == nil || !strings.Contains(err.Error(), "2026-11-20: events differ") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -350,98 +223,6 @@ func TestExtendRefuses(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
-}
-
-func digestOf(t testing.TB, rows []row) *Digest {
-	c, _, _ := chain(nil).publish(t, d, time.UTC, "20261121T023000Z-2026-11-21", rows)
-	c, digest, _ := c.publish(t, d+1, time.UTC, "20261122T023000Z-2026-11-22", append(rows, event("late", noon(3)), event("new", noon(0))))
-	return c[digest.Number-1]
-}
-
-// TestGolden: the form in which digests are stored, checksums included, is for ever.
-func TestGolden(t *testing.T) {
-	got := digestOf(t, []row{event("a", noon(1)), event("b", noon(3))}).Encode()
-	path := filepath.Join("testdata", "digest.json")
-	if *update {
-		if err := os.WriteFile(path, got, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("got %s", got)
-	}
-}
-
-// TestRecomputed: another program comes to the same checksums from the rows as JSON, by what the package says of them.
-func TestRecomputed(t *testing.T) {
-	python := os.Getenv("USAGEREPORT_TEST_PYTHON")
-	if python == "" {
-		python = "python3"
-	}
-	if out, err := exec.Command(python, "-c", "pass").CombinedOutput(); err != nil {
-		if os.Getenv("USAGEREPORT_TEST_REQUIRE") == "1" {
-			t.Fatalf("%v: %s", err, out)
-		}
-		t.Skipf("%s does not run: name a Python in USAGEREPORT_TEST_PYTHON", python)
-	}
-	_, digest, rows := chain(nil).publish(t, d, time.UTC, "r", []row{
-		event("a", noon(1)), event("b", noon(1)), event("c", noon(40)).with("actor_user_id", "∅"), event("d", noon(90).Truncate(time.Second)),
-	})
-	var objects []map[string]any
-	for _, r := range rows {
-		o := map[string]any{}
-		for _, f := range dictionary.AuditLog.Fields {
-			if o[f.Name] = any(r[f.Name]); r[f.Name] == "" {
-				o[f.Name] = nil
-			}
-		}
-		objects = append(objects, o)
-	}
-	dir := t.TempDir()
-	data, err := json.Marshal(objects)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, data := range map[string][]byte{"audit_log.json": data, "digest.json": digest.Encode()} {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if out, err := exec.Command(python, filepath.Join("testdata", "recompute.py"), dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-}
-
-func FuzzDecode(f *testing.F) {
-	good := digestOf(f, []row{event("a", noon(1))}).Encode()
-	f.Add(good, 0, byte(0))
-	f.Add(good, len(good)/2, byte(1))
-	f.Add([]byte("{}"), 0, byte(0))
-	f.Add([]byte(`{"format_version":1,"number":1,"days":[{}]}`), 0, byte(0))
-	f.Fuzz(func(t *testing.T, data []byte, at int, change byte) {
-		if at >= 0 && at < len(data) {
-			data = slices.Clone(data)
-			data[at] ^= change
-		}
-		digest, err := Decode(data)
-		if err != nil {
-			return
-		}
-		if !bytes.Equal(digest.Encode(), data) {
-			t.Error("other bytes")
-		}
-		if n := digest.Window().Len(); n != len(digest.Days) {
-			t.Errorf("a window of %d days", n)
-		}
-		digest.Amended()
-		if _, err := Extend(chain{digest}.back(), Publication{"r", d}, NewSegments(calendar.Windows(d).Audit, time.UTC)); err != nil {
-			t.Error(err)
-		}
-	})
 }
 
 func BenchmarkSegments(b *testing.B) {
