@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The oracle: computes the five logs of the demo once more, from its sources, with DuckDB's SQL, and compares them row
-for row with what was published.
+"""The oracle: computes the five logs of the demo and the sheets of its usage reports once more, from its sources, with
+DuckDB's SQL, and compares them row for row and cell for cell with what was published.
 
     python test/oracle/check.py --demo DIR [--previous DIR] [--night N]
 
@@ -10,7 +10,7 @@ sources as they were then. `go run ./test/oracle/firstnight --dir P --date D` ma
 oracle tells D when they are missing. To check the first night after the second was run, give that folder as --sources.
 
 Nothing here is shared with the program: the rules are written a second time, from the contract. Needs duckdb and
-pyarrow; polars and pandas open the files, too.
+pyarrow; polars and pandas open the Parquet, too, and openpyxl the workbooks.
 """
 
 import argparse
@@ -27,8 +27,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 import load
+import logbook
+import workbooks
 from api_endpoint import api_endpoint
 from contract import ARROW, FIELDS, SORT
+from users import RULES, users
 
 HERE = Path(__file__).parent
 ZONE = "America/New_York"
@@ -78,6 +81,8 @@ def main():
     files = load.sources(con, args.sources or args.demo, args.previous if night > 1 else None)
     con.execute("CREATE TABLE run AS SELECT ?::DATE AS d, ?::VARCHAR AS run_time", [day, manifest["run_time"]])
     con.execute((HERE / "sql" / "sources.sql").read_text())
+    con.execute((HERE / "sql" / "integration.sql").read_text())
+    users(con, RULES)
 
     objects(check, lake, manifest)
     for table in FIELDS:
@@ -98,6 +103,8 @@ def main():
         logged = [entry["rows"] for entry in manifest["logs"] if entry["table"] == table]
         check.equal(f"{table}: rows the manifest gives", logged, [count(con, f"oracle_{table}")])
     totals(check, con, manifest)
+    workbooks.reports(check, con, lake, manifest)
+    logbook.logs(check, lake, manifest)
     if night == 1:
         counts(check, con, lake, manifest, files)
     return check.close()
@@ -237,17 +244,19 @@ def totals(check, con, manifest):
 def counts(check, con, lake, manifest, files):
     """What the first night read, rejected and met twice: it reads everything."""
     said = {d["name"]: d for d in manifest["datasets"]}
-    for name, key in (("logins", "event_id"), ("generations", "id")):
-        rows = "login_rows" if name == "logins" else "generation_rows"
+    for name, rows, events in (("logins", "login_rows", "logins"), ("generations", "generation_rows", "generations"),
+                               ("sync_events", "sync_event_rows", "sync_events"),
+                               ("user_observations", "user_observation_rows", "observations")):
         total, usable = con.execute(f"SELECT count(*), count(*) FILTER (usable) FROM {rows}").fetchone()
-        distinct = count(con, name)
+        distinct = count(con, events)
         got = (said[name]["rows_read"], said[name]["rows_rejected"], said[name]["rows_duplicate"])
         check.equal(f"{name}: rows read, rejected, duplicate", got, (total, total - usable, usable - distinct))
         quarantine = lake / "quarantine" / manifest["snapshot_date"] / f"{name}.jsonl"
         lines = [json.loads(line) for line in quarantine.read_text().splitlines()] if quarantine.exists() else []
         check.equal(f"{name}: rows in quarantine, each with a reason",
-                    len([r for r in lines if r["reason"] and r["column"] and r["row"] > 0]), total - usable)
-    check.equal("generations: files read", said["generations"]["objects_read"], files)
+                    len([r for r in lines if r["reason"] and (r["column"] or "JSON" in r["reason"]) and r["row"] > 0]), total - usable)
+    for name, of in (("generations", "generations"), ("sync_events", "syncs"), ("user_observations", "sightings")):
+        check.equal(f"{name}: files read", said[name]["objects_read"], files[of])
 
 
 if __name__ == "__main__":

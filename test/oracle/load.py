@@ -1,6 +1,7 @@
 """Brings the demo's sources into DuckDB tables as they are: now_… of the night that is checked, before_… of the night
 before. SQLite is read by Python, Parquet by pyarrow, CSV and JSON Lines by DuckDB."""
 
+import gzip
 import io
 import json
 import sqlite3
@@ -10,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-TABLES = ["accounts", "people", "memberships", "teams", "team_people", "team_assets", "bots", "signins"]
+TABLES = ["accounts", "people", "memberships", "teams", "team_people", "team_assets", "bots", "signins", "tools", "links",
+          "link_projects"]
 NUMBERS = {"is_active", "enabled", "shared"}
+SIGHTING = ["tool", "seen_as", "at", "mail", "login", "name"]
 
 
 def sqlite_table(db, table):
@@ -63,9 +66,9 @@ def not_utf8(column):
     return [code in bad for code in coded.indices.to_pylist()]
 
 
-def generations(con, folder, prefix):
-    """All rows of all deliveries, with the file of each and whether all its text is UTF-8."""
-    files = sorted((Path(folder) / "events" / "generations").glob("dt=*/part-*.parquet"))
+def parquet(con, folder, pattern, name):
+    """All rows of all deliveries, with the file of each and whether all its text is UTF-8; returns how many files."""
+    files = sorted((Path(folder) / "events").glob(pattern))
     parts = []
     for file in files:
         table = pq.read_table(file, partitioning=None)
@@ -77,11 +80,26 @@ def generations(con, folder, prefix):
             if bad is not None:
                 valid = [ok and not wrong for ok, wrong in zip(valid, bad)]
                 clean = pc.if_else(pa.array(bad), None, table.column(i).cast(pa.binary()).combine_chunks())
-                table = table.set_column(i, field.name, clean.cast(pa.string()))
+                table = table.set_column(i, field.with_nullable(True), clean.cast(pa.string()))
         table = table.append_column("utf8", pa.array(valid, pa.bool_()))
         table = table.append_column("file", pa.array([f"{file.parent.name}/{file.name}"] * len(table), pa.string()))
         parts.append(table)
-    register(con, f"{prefix}_generations", pa.concat_tables(parts))
+    register(con, name, pa.concat_tables(parts, promote_options="default"))
+    return len(files)
+
+
+def sightings(con, folder, name):
+    """All lines of all days; one that is no JSON is a row of nulls. Returns how many files."""
+    files, rows = sorted((Path(folder) / "events" / "sightings").glob("dt=*.jsonl.gz")), []
+    for file in files:
+        for line in gzip.decompress(file.read_bytes()).splitlines():
+            try:
+                rows.append(json.loads(line))
+            except ValueError:
+                rows.append({})
+    columns = {n: pa.array([r.get(n) for r in rows], pa.string()) for n in SIGHTING}
+    columns["robot"] = pa.array([r.get("robot") for r in rows], pa.bool_())
+    register(con, name, pa.table(columns))
     return len(files)
 
 
@@ -93,14 +111,21 @@ def register(con, name, table):
 
 def sources(con, now, before):
     """Loads everything. `before` is None on the first night: then nothing was known before."""
-    database(con, now, "now")
-    reference(con, now, "now")
-    files = generations(con, now, "now")
+    files = night(con, now, "now")
     if before is None:
-        for table in ["accounts", "people", "memberships", "bots", "canvases", "grids", "signins", "generations"]:
+        for table in [*TABLES, "canvases", "grids", *files]:
             con.execute(f"CREATE TABLE before_{table} AS SELECT * FROM now_{table} WHERE false")
     else:
-        database(con, before, "before")
-        reference(con, before, "before")
-        generations(con, before, "before")
+        night(con, before, "before")
     return files
+
+
+def night(con, folder, prefix):
+    """All sources as a night found them; returns how many files the events are in."""
+    database(con, folder, prefix)
+    reference(con, folder, prefix)
+    return {
+        "generations": parquet(con, folder, "generations/dt=*/part-*.parquet", f"{prefix}_generations"),
+        "syncs": parquet(con, folder, "sync/dt=*/*.parquet", f"{prefix}_syncs"),
+        "sightings": sightings(con, folder, f"{prefix}_sightings"),
+    }

@@ -5,9 +5,22 @@ import pyarrow as pa
 from identity import key, resolve, trim
 from load import register
 
+# What the demo's config and its file of overrides say of identities.
+RULES = {
+    "proves_nothing": ["info", "support", "noreply"],
+    "same": [
+        [("email", "kim.lind@example.net"), ("username", "ext-117")],
+        [("email", "n.omail@example.org"), ("display_name", "Dr. Nia Omail, PhD")],
+        [("email", "sam.miller@example.com"), ("username", "smiller-us")],
+        [("email", "sam.miller@example.org"), ("username", "smiller-ca")],
+    ],
+    "different": [[("email", "sam.miller@example.com"), ("email", "sam.miller@example.org")]],
+}
+
 
 def users(con, rules):
-    """The tables users and texts. Rows that identify nobody are in no table; how many there are is returned."""
+    """The tables users and texts. Who cannot be told from anything is in none of them; returns how many looks that is,
+    and the number of users."""
     seen = con.execute("""
         SELECT DISTINCT email, username, display_name FROM observations, run
         WHERE day BETWEEN (d - INTERVAL 1 YEAR)::DATE AND d - 1""").fetchall()
@@ -20,4 +33,4 @@ def users(con, rules):
     register(con, "texts", pa.table({
         "text": pa.array(texts, pa.string()), "key": pa.array([key(t) for t in texts], pa.string()),
         "shown": pa.array([trim(t) for t in texts], pa.string())}))
-    return len(seen) - len(resolved)
+    return len(seen) - len(resolved), len(set(resolved.values()))

@@ -58,6 +58,8 @@ def reports(check, con, lake, manifest):
         plausible(check, short, computed["Unique User Count"])
         windows = {(w["from"], w["to"]) for w in manifest["windows"]}
         check((str(window[0]), str(window[1])) in windows, f"{short}: the manifest's windows have it", f"{window[0]} … {window[1]}", sorted(windows))
+        said(check, short, name, published, computed, types, manifest)
+    identities(check, con, manifest)
     if len(users) == 2:
         year = {row[0]: row[1] for row in users[12]}
         check(all(n <= year.get(system, 0) for system, n, *_ in users[6]), "users of six months ≤ users of a year, in every system", len(year))
@@ -105,6 +107,37 @@ def describe(header, row):
     return ", ".join(f"{h}={v}" for h, v in zip(header, row) if v is not None)
 
 
+def totals(of, types):
+    """The numbers of Summary, by their labels."""
+    everybody = of["Unique User Count"][-1] if of["Unique User Count"] else (None,) * 6
+    projects = {side for r in of["Integrated Project Count"] for side in ((r[0], r[1]), (r[2], r[3]))}
+    return {"Total Unique Users": everybody[1], **dict(zip(BUCKETS, everybody[2:])), "Total Unique Entity Types": types,
+            "Total Unique Projects": len(projects), "Total Entities Synced": sum(r[2] for r in of["Synced Data Count"] if isinstance(r[2], int))}
+
+
+def said(check, short, name, published, computed, types, manifest):
+    """What the manifest says of the workbook."""
+    entries = [w for w in manifest["workbooks"] if w["name"] == name]
+    rows = {s["name"]: s["rows"] for w in entries for s in w["sheets"]}
+    check.equal(f"{short}: rows of sheets in the manifest", {t: rows.get(t) for t in SHEETS}, {t: len(published[t]) for t in SHEETS})
+    want = totals(computed, types)
+    check.equal(f"{short}: figures in the manifest", [{k: w["summary"].get(k) for k in want} for w in entries], [want])
+
+
+def identities(check, con, manifest):
+    """What the manifest says of how users were resolved, beside what equal addresses alone would give."""
+    con.execute("CREATE OR REPLACE TABLE span AS SELECT (d - INTERVAL 1 YEAR)::DATE AS first_day, d - 1 AS last_day FROM run")
+    users, emails, names, logins = con.execute("""
+        SELECT count(DISTINCT (user_bucket, user_name)), count(DISTINCT email_key),
+          count(DISTINCT display_name_key) FILTER (email_key IS NULL),
+          count(DISTINCT username_key) FILTER (email_key IS NULL AND display_name_key IS NULL) FROM seen""").fetchone()
+    everyone, identified = con.execute("""
+        SELECT (SELECT count(*) FROM observations, span WHERE day BETWEEN first_day AND last_day), (SELECT count(*) FROM seen)""").fetchone()
+    got = {k: (manifest.get("identity") or {}).get(k) for k in ("users", "full_email_users", "unidentified")}
+    check.equal("the manifest's figures of identity", got,
+                {"users": users, "full_email_users": emails + names + logins, "unidentified": everyone - identified})
+
+
 def summary(check, short, book, published, computed, types, window, manifest):
     """Each label's number, to the right of it, is the oracle's and the sheets'; the run and its window are named."""
     sheet = book["Summary"]
@@ -116,11 +149,7 @@ def summary(check, short, book, published, computed, types, window, manifest):
         texts += [str(c.value) for c in row if c.value is not None]
         instants += [c.value for c in row if isinstance(c.value, datetime)]
     for source, of in (("the oracle", computed), ("its sheets", published)):
-        everybody = of["Unique User Count"][-1] if of["Unique User Count"] else (None,) * 6
-        projects = {side for r in of["Integrated Project Count"] for side in ((r[0], r[1]), (r[2], r[3]))}
-        want = {"Total Unique Users": everybody[1], **dict(zip(BUCKETS, everybody[2:])),
-                "Total Unique Projects": len(projects), "Total Entities Synced": sum(r[2] for r in of["Synced Data Count"])}
-        want["Total Unique Entity Types"] = types if source == "the oracle" else len({r[2] for r in of["Entity Type Count"]})
+        want = totals(of, types if source == "the oracle" else len({r[2] for r in of["Entity Type Count"]}))
         got = {label: right.get(label) for label in want}
         check(all(got[label] == [n] for label, n in want.items()), f"{short}: Summary equals {source}", want,
               [f"{label}: {got[label]}, want {n}" for label, n in want.items() if got[label] != [n]])
