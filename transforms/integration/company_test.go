@@ -100,6 +100,8 @@ func companySights() []observation {
 		see("gh", "commit author", "2026-11-02T15:15:58Z", " alice@x.com", "Alice", null), see("jira", "assignee", "2026-11-03T15:15:00.5Z", "ALICE@x.com", "asmith", "alice"),
 		bot(see("d1", "comment author", "2026-11-01T06:30:00Z", null, "ASMITH", null), "false"), see("d1", "comment author", "2026-11-01T05:45:59Z", null, "ALICE", null),
 		see("d2", "comment author", "2026-11-20T05:00:00Z", null, "Alice", null),
+		// The same again, earlier on one day and on another: the last time stays the last.
+		see("gh", "commit author", "2026-11-02T09:00:00Z", "Alice@X.com", "alice", "Alice"), see("gh", "commit author", "2026-10-02T09:00:00Z", "Alice@X.com", "alice", "Alice"),
 		// Before the six months she had another address, with two usernames in two systems each.
 		see("jira", "reporter", "2026-05-21T03:59:59.999999Z", "al@y.org", "alice", null), see("gh", "reporter", "2026-02-01T00:00:00Z", "al@y.org", "alice", null),
 		see("cloud", "reporter", "2026-02-01T00:00:00Z", "al@y.org", "al", null),

@@ -89,7 +89,7 @@ func TestExplain(t *testing.T) {
 		t.Fatalf("alice: %+v", alice)
 	}
 	lines := describe(alice[0])
-	if want := `GitHub ["commit author"]: "Alice@X.com" "alice" "Alice", service false, 2026-11-02 10:15:59 EST, 3 rows; ` +
+	if want := `GitHub ["commit author"]: "Alice@X.com" "alice" "Alice", service false, 2026-11-02 10:15:59 EST, 5 rows; ` +
 		`step 1: email and username: username "alice", local part "alice"`; !slices.Contains(lines, want) {
 		t.Errorf("no\n%s\namong\n%s", want, strings.Join(lines, "\n"))
 	}

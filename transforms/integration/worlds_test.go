@@ -77,6 +77,13 @@ func drawWorld(t *rapid.T) *world {
 			rapid.SampledFrom([]string{null, null, "false", "false", "true"}).Draw(t, "service"),
 		})
 	}
+	for i := range len(w.sights) { // some are seen again, mostly within the same day
+		if rapid.IntRange(0, 4).Draw(t, "again") == 0 {
+			again := w.sights[i]
+			again.at += rapid.SampledFrom([]int64{-1_000_000, 1, 7_000_000, -3600e6, 3600e6}).Draw(t, "by")
+			w.sights = append(w.sights, again)
+		}
+	}
 	w.rules = rapid.SampledFrom([]identity.Rules{{}, {}, {NoProof: []string{"INFO"}},
 		{Same: [][]identity.Identifier{{{Kind: identity.Email, Text: "bob@x.com"}, {Kind: identity.DisplayName, Text: "Zoë"}}},
 			Different: [][]identity.Identifier{{{Kind: identity.Username, Text: "alice"}, {Kind: identity.Username, Text: "asmith"}}}},
