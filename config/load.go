@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -57,7 +58,7 @@ func parse(ctx context.Context, file, dir string, text []byte, env Env) (*Config
 		v.config()
 	}
 	d.problems.sort()
-	if all := append(d.problems, v.elsewhere...); len(all) > 0 {
+	if all := slices.Concat(d.problems, v.elsewhere); len(all) > 0 {
 		return nil, all
 	}
 	d.keepOrigins(cfg)

@@ -91,7 +91,8 @@ func (d *decoder) people(p pair) [][]Identifier {
 			entry = append(entry, id)
 		}
 		if len(members) < 2 {
-			d.report(at, path, fmt.Sprintf("expected two identifiers or more, found %d", len(members)), "an entry says of several identifiers whether they are one person")
+			d.report(at, path, fmt.Sprintf("expected two identifiers or more, found %d", len(members)),
+				"an entry says of several identifiers whether they are one person")
 		}
 		out = append(out, entry)
 	}

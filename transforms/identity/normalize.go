@@ -16,7 +16,7 @@ func Normalize(s string) string {
 	}
 	s = norm.NFKC.String(strings.TrimSpace(s))
 	s = norm.NFKC.String(fold(s)) // what is folded may compose anew
-	return strings.TrimSpace(s)   // and what had no width may turn out to be a space and a mark
+	return strings.TrimSpace(s)   // ´, for one, is a space and a mark
 }
 
 // normalizeASCII is Normalize for texts without anything beyond ASCII, which is what most are.

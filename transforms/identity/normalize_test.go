@@ -22,16 +22,16 @@ func TestNormalizeEveryRune(t *testing.T) {
 			t.Errorf("%U: %+q, then %+q", r, n, again)
 		}
 		for _, other := range []string{norm.NFC.String(s), norm.NFD.String(s), norm.NFKC.String(s), norm.NFKD.String(s)} {
-			if got := Normalize(other); got != n {
-				t.Errorf("%U: %+q, as %+q %+q", r, n, other, got)
+			if other != s && Normalize(other) != n {
+				t.Errorf("%U: %+q, as %+q %+q", r, n, other, Normalize(other))
 			}
 		}
 		if r == 'ı' || r == 'İ' { // the one has an upper case, the other a lower one, that is not its own fold
 			continue
 		}
 		for _, other := range []string{strings.ToUpper(s), strings.ToLower(s), strings.ToTitle(s)} {
-			if got := Normalize(other); got != n {
-				t.Errorf("%U: %+q, as %+q %+q", r, n, other, got)
+			if other != s && Normalize(other) != n {
+				t.Errorf("%U: %+q, as %+q %+q", r, n, other, Normalize(other))
 			}
 		}
 	}
