@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"gocloud.dev/gcerrors"
 )
@@ -28,6 +29,24 @@ var (
 	ErrLeaseLost     = errors.New("lease lost")                        // it ran out, or another run took it over: nothing more may be published
 	ErrUnconditional = errors.New("bucket without conditional writes") // no lease can be kept there
 )
+
+// HeldError says who holds the lease. It wraps ErrHeld.
+type HeldError struct {
+	Lake   string
+	Holder string    // what the holder passed to Acquire, such as a run id
+	Host   string    // where it runs
+	PID    int       // its process there
+	Since  time.Time // by the holder's clock
+	Until  time.Time // by the bucket's clock: when it ends unless it is renewed
+}
+
+func (e *HeldError) Error() string {
+	return fmt.Sprintf("%s: %v: %s (host %s, process %d) since %s; it ends at %s unless that run renews it; nothing was changed: start again after that",
+		e.Lake, ErrHeld, e.Holder, e.Host, e.PID, e.Since.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339))
+}
+
+// Unwrap makes a HeldError an ErrHeld.
+func (e *HeldError) Unwrap() error { return ErrHeld }
 
 // fail wraps an error of the bucket with what was being done, to which object, and what helps.
 func (l *Lake) fail(op, key string, err error) error {

@@ -39,24 +39,6 @@ type Lease struct {
 	last  error         // of the newest attempt to renew
 }
 
-// HeldError says who holds the lease. It wraps ErrHeld.
-type HeldError struct {
-	Lake   string
-	Holder string    // what the holder passed to Acquire, such as a run id
-	Host   string    // where it runs
-	PID    int       // its process there
-	Since  time.Time // by the holder's clock
-	Until  time.Time // by the bucket's clock: when it ends unless it is renewed
-}
-
-func (e *HeldError) Error() string {
-	return fmt.Sprintf("%s: %v: %s (host %s, process %d) since %s; it ends at %s unless that run renews it; nothing was changed: start again after that",
-		e.Lake, ErrHeld, e.Holder, e.Host, e.PID, e.Since.UTC().Format(time.RFC3339), e.Until.UTC().Format(time.RFC3339))
-}
-
-// Unwrap makes a HeldError an ErrHeld.
-func (e *HeldError) Unwrap() error { return ErrHeld }
-
 // Acquire takes the lease of the bucket and prefix, or returns a *HeldError at once: it never waits. A lease that
 // its holder has neither renewed nor released in time is taken over. The holder's name, such as a run id, is for
 // people. The caller releases the lease.
@@ -174,7 +156,7 @@ func (s *Lease) keep(ctx context.Context) {
 		}
 	}()
 	quarter := s.rec.ttl() / ttlParts
-	wait := time.NewTimer(quarter)
+	wait := time.NewTimer(s.due(quarter))
 	defer wait.Stop()
 	for {
 		select {
@@ -190,7 +172,7 @@ func (s *Lease) keep(ctx context.Context) {
 			wait.Reset(quarter / 4)
 			continue
 		}
-		wait.Reset(quarter)
+		wait.Reset(s.due(quarter))
 		for _, key := range old {
 			_ = s.lake.remove(ctx, key) // what is left over is listed, and removed, the next time
 		}
@@ -241,6 +223,13 @@ func (s *Lease) extend(sent time.Time) {
 	if s.err == nil {
 		s.alarm.Reset(s.span() - elapsed(sent, s.lake.now()))
 	}
+}
+
+// due is how long to wait for the next renewal.
+func (s *Lease) due(every time.Duration) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return every - elapsed(s.sent, s.lake.now())
 }
 
 // elapsed is how much time has passed, by the clock on the wall or the one that only runs, whichever says more: one

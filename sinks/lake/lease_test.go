@@ -185,6 +185,40 @@ func TestRenewal(t *testing.T) {
 	})
 }
 
+// TestSlowBucket: a holder's time counts from before its request, since a record's may count from any moment until the answer.
+func TestSlowBucket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const slow = 20 * time.Second
+		b := memblob.OpenBucket(nil)
+		sound, err := New(b, "mem", "")
+		must(t, err)
+		down := time.Now().Add(time.Hour)
+		l, err := New(sinktest.Wrap(b, func(c sinktest.Call) sinktest.Fault {
+			if time.Now().After(down) {
+				return sinktest.Fault{Err: errors.New("bucket down")}
+			}
+			if c.Op == sinktest.Close {
+				time.Sleep(slow)
+			}
+			return sinktest.Fault{}
+		}), "mem", "")
+		must(t, err)
+		s, err := l.Acquire(t.Context(), "slow")
+		must(t, err)
+		ctx, cancel := s.Guard(t.Context())
+		defer cancel()
+		<-ctx.Done()
+		_, c, err := sound.lastRecord(t.Context())
+		must(t, err)
+		if held := time.Since(c.written); held != 90*time.Second-slow || time.Now().Before(down) {
+			t.Errorf("it acted for %s on its last record, until %s", held, time.Now())
+		}
+		if err := s.Release(t.Context()); err == nil {
+			t.Error("released though the bucket is down")
+		}
+	})
+}
+
 // TestSleepingMachine: the time of a machine that slept counts, though no timer went off.
 func TestSleepingMachine(t *testing.T) {
 	l := memLake(t)
