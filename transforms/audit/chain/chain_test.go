@@ -201,9 +201,9 @@ func TestAnyHistory(t *testing.T) {
 				rt.Fatal("there is a row too many")
 			}
 			c = next
-			if err := VerifyChain(c.forward()); err != nil {
-				rt.Fatal(err)
-			}
+		}
+		if err := VerifyChain(c.forward()); err != nil {
+			rt.Fatal(err)
 		}
 	})
 }
