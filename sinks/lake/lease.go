@@ -273,7 +273,7 @@ func (s *Lease) loseLocked(cause error) error {
 // told, but not wrapped, except that a publication is not finished.
 func (s *Lease) explain(ctx context.Context, err error) error {
 	lost := s.check()
-	if lost == nil {
+	if lost == nil && ctx.Err() == nil {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
 		defer cancel()
 		lost = s.Renew(ctx)

@@ -414,6 +414,43 @@ func TestEmptiedLease(t *testing.T) {
 	must(t, err)
 }
 
+// TestCancelledWhileObjectsChange: requests that were cancelled may take effect late, so the next run waits.
+func TestCancelledWhileObjectsChange(t *testing.T) {
+	withoutSync(t)
+	forEachLake(t, func(t *testing.T, l *Lake, b *blob.Bucket) {
+		must(t, first.publish(t.Context(), l))
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		weak := *l
+		weak.hook = func(step string) {
+			if step == "marked" {
+				cancel()
+			}
+		}
+		err := second.publish(ctx, &weak)
+		if !errors.Is(err, context.Canceled) || !errors.Is(err, ErrUnfinished) || errors.Is(err, ErrLeaseLost) {
+			t.Errorf("got %v", err)
+		}
+		_, err = l.Recover(t.Context())
+		if l.local != nil {
+			must(t, err) // no request outlives its process
+		} else {
+			if !errors.Is(err, ErrHeld) {
+				t.Errorf("the next run begins at once: %v", err)
+			}
+			must(t, l.BreakLease(t.Context()))
+			_, err = l.Recover(t.Context())
+			must(t, err)
+		}
+		inspect(t, b, l.prefix)
+		m, err := l.Manifest(t.Context(), day2)
+		must(t, err)
+		if m.RunID != second.run {
+			t.Errorf("%s is published", m.RunID)
+		}
+	})
+}
+
 // TestLeaseRequests counts what the lease costs a night.
 func TestLeaseRequests(t *testing.T) {
 	b := memblob.OpenBucket(nil)

@@ -137,11 +137,12 @@ func (p *Publication) Publish(ctx context.Context, m *Manifest) error {
 	ctx, cancel := p.lease.Guard(ctx)
 	defer cancel()
 	if err := p.publish(ctx, m); err != nil {
+		err = p.lease.explain(ctx, err)
 		// Of a cancelled request nobody knows when it takes effect; files are written by this process or not at all.
 		if p.state == pubRecording && ctx.Err() != nil && p.lake.local == nil {
 			p.lease.runOut()
 		}
-		return fmt.Errorf("publish %s: %w", date, p.lease.explain(ctx, err))
+		return fmt.Errorf("publish %s: %w", date, err)
 	}
 	p.state = pubDone
 	if p.owned {
@@ -204,20 +205,25 @@ func (p *Publication) Abort(ctx context.Context) error {
 
 // drop clears staging, unless it may be needed to finish the publication.
 func (p *Publication) drop(ctx context.Context) error {
-	if errors.Is(p.lease.check(), ErrLeaseLost) {
-		return nil // it belongs to the successor, and is cleared there
-	}
 	if p.state == pubRecording {
 		// Once the record may stand, staging is its to use (I5). One more record tells: the first cannot come after it.
 		err := p.lease.Renew(ctx)
 		if errors.Is(err, ErrLeaseLost) {
-			return nil
+			return nil // the successor knows
 		}
 		if err != nil || p.lease.publication() != nil {
 			return err
 		}
 	}
-	return p.lease.clear(ctx, p.staging)
+	if !errors.Is(p.lease.check(), ErrLeaseLost) {
+		return p.lease.clear(ctx, p.staging)
+	}
+	// Nobody knows of what this run has staged, but a successor may be at work in the other folders.
+	keys, err := p.lake.list(ctx, p.staging)
+	if err != nil {
+		return err
+	}
+	return p.lake.each(keys, func(key string) error { return p.lake.remove(ctx, key) })
 }
 
 // checkStaged makes sure that all of a publication's objects wait in staging, each at its length.
