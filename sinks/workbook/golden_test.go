@@ -280,3 +280,22 @@ func TestWidths(t *testing.T) {
 		t.Errorf("columns are out of order: %s", at)
 	}
 }
+
+// In a log the first rows are looked at for the widths of columns, and then one now and then.
+func TestWidthsOfLongLog(t *testing.T) {
+	def := &dictionary.Table{Title: "L", Role: dictionary.Log, Fields: []dictionary.Field{{Name: "A"}, {Name: "B"}, {Name: "C"}}}
+	rows := make([][]any, sampleEvery+500)
+	for i := range rows {
+		rows[i] = []any{"a", "b", "c"}
+	}
+	rows[sampleFirst-1][0], rows[sampleEvery][1], rows[sampleEvery+1][2] = strings.Repeat("x", 20), strings.Repeat("x", 30), strings.Repeat("x", 40)
+	for _, cut := range [][]int{nil, {7}} {
+		b, _ := write(t, Options{}, sheet{def: def, rows: rows, cut: cut})
+		f := open(t, b)
+		for letter, want := range map[string]float64{"A": 22, "B": 32, "C": minWidth} {
+			if got, err := f.GetColWidth("L", letter); got != want || err != nil {
+				t.Errorf("%s: %v wide, expected %v (%v)", letter, got, want, err)
+			}
+		}
+	}
+}

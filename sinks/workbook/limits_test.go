@@ -141,6 +141,10 @@ func TestSheetNames(t *testing.T) {
 		}
 		w.Discard()
 	}
+	// Only a full sheet goes on in the next.
+	if _, c := write(t, Options{}, sheet{def: table("Log")}, sheet{def: table("Log (2)"), rows: [][]any{{"x"}}}); len(c.Sheets) != 2 {
+		t.Errorf("contents %+v", c)
+	}
 	long := "A title of more than thirty-one characters"
 	b, contents := write(t, Options{}, sheet{def: table(long), rows: [][]any{{"x"}}})
 	if got := open(t, b).GetSheetList(); len(got) != 1 || got[0] != long[:31] || contents.Sheets[0].Name != long[:31] {

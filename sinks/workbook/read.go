@@ -267,7 +267,7 @@ type ahead struct {
 	err         error // of the reader, once full is closed
 }
 
-const aheadBlock = 256 << 10
+const aheadBlock = 64 << 10
 
 func newAhead(r io.Reader) *ahead {
 	a := &ahead{full: make(chan []byte, 3), empty: make(chan []byte, 4), quit: make(chan struct{})}

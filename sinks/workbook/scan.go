@@ -32,8 +32,11 @@ type scanRows struct {
 	row  func(n int) error
 }
 
-// scanBuffer holds the longest text that a cell can have, escaped, several times over.
-const scanBuffer = 1 << 20
+// Bounds of the scanner's buffer. The larger holds the longest text that a cell can have, escaped, several times over.
+const (
+	minBuffer = 64 << 10
+	maxBuffer = 1 << 20
+)
 
 // scanner takes XML as this package writes it apart: elements without comments, CDATA or entities of its own.
 type scanner struct {
@@ -47,7 +50,7 @@ type scanner struct {
 
 // scan reads the XML of a sheet to its end.
 func scan(r io.Reader, to scanRows) error {
-	s := &scanner{r: r, buf: make([]byte, scanBuffer)}
+	s := &scanner{r: r, buf: make([]byte, minBuffer)}
 	row, err := s.sheet(to)
 	if err != nil && !errors.Is(err, errDamaged) && row > 0 {
 		return fmt.Errorf("row %d: %w", row, err)
@@ -101,7 +104,10 @@ func (s *scanner) fill() error {
 		s.pos = 0
 	}
 	if s.end == len(s.buf) {
-		return errors.New("a text or a tag is longer than any cell can be")
+		if len(s.buf) == maxBuffer {
+			return errors.New("a text or a tag is longer than any cell can be")
+		}
+		s.buf = append(s.buf, make([]byte, len(s.buf))...)
 	}
 	n, err := s.r.Read(s.buf[s.end:])
 	s.end += n
