@@ -199,6 +199,21 @@ func (d *daemon) listen(ctx context.Context, address string) (stop func() error,
 	if err != nil {
 		return nil, fmt.Errorf("schedule.listen: %w", err)
 	}
+	server := &http.Server{Handler: d.probes(), ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(l) }()
+	d.night.Log.Info("listening", "address", l.Addr().String())
+	return func() error {
+		closed := server.Close()
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("answer on schedule.listen: %w", err)
+		}
+		return closed
+	}, nil
+}
+
+// probes answers with the status as JSON, and 503 if it tells of a problem.
+func (d *daemon) probes() http.Handler {
 	answer := func(look func() schedule.Status) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			s := look()
@@ -213,15 +228,5 @@ func (d *daemon) listen(ctx context.Context, address string) (stop func() error,
 	mux := http.NewServeMux()
 	mux.Handle("GET /healthz", answer(d.health.Healthy))
 	mux.Handle("GET /livez", answer(d.health.Alive))
-	server := &http.Server{Handler: mux, ReadTimeout: 10 * time.Second, WriteTimeout: 10 * time.Second, IdleTimeout: time.Minute}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
-	d.night.Log.Info("listening", "address", l.Addr().String())
-	return func() error {
-		closed := server.Close()
-		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
-			return fmt.Errorf("answer on schedule.listen: %w", err)
-		}
-		return closed
-	}, nil
+	return mux
 }
