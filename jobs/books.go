@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"github.com/apache/arrow/go/v17/arrow"
 
@@ -63,6 +64,24 @@ func (b *book) finish() error {
 		return fmt.Errorf("read back %s: %w: %s", b.name, ErrCheck, diff)
 	}
 	return nil
+}
+
+// distinct counts the different values of groups of columns in a sheet of the finished workbook, all groups together.
+func (b *book) distinct(def *dictionary.Table, groups ...[]int) (int64, error) {
+	seen := map[string]bool{}
+	for row, err := range workbook.Rows(b.file.file, b.size, def.Title) {
+		if err != nil {
+			return 0, fmt.Errorf("read back %s: %w: %w", b.name, ErrCheck, err)
+		}
+		for _, columns := range groups {
+			key := ""
+			for _, c := range columns {
+				key += strconv.Quote(row[c]) // required, so that every row has the cell
+			}
+			seen[key] = true
+		}
+	}
+	return int64(len(seen)), nil
 }
 
 func (b *book) discard() error {

@@ -82,7 +82,9 @@ func (r *nightRun) makeReports(ctx context.Context, p *lake.Publication) (err er
 		if err := b.finish(); err != nil {
 			return err
 		}
-		r.checkReport(b, report)
+		if err := r.checkReport(b, report); err != nil {
+			return err
+		}
 		r.noteBook(usageReportsZip, b, w.name)
 	}
 	r.checkUsers(reports[0], reports[1])
@@ -174,7 +176,7 @@ func (r *nightRun) checkUsers(sixMonths, oneYear *integration.Report) {
 
 // checkReport compares a workbook, as it was read back, with the report: the Summary with its sheets, and both with what
 // they were made of (contract §9).
-func (r *nightRun) checkReport(b *book, report *integration.Report) {
+func (r *nightRun) checkReport(b *book, report *integration.Report) error {
 	figures, wrong := map[string]int64{}, []string{}
 	same := func(what string, found, expected int64) {
 		figures[what] = found
@@ -190,7 +192,7 @@ func (r *nightRun) checkReport(b *book, report *integration.Report) {
 	detailed := b.held.Sheet(dictionary.DetailedUserReport.Title)
 	if users == nil || synced == nil || detailed == nil {
 		r.check("workbook:"+b.name, false, figures, "a sheet is missing")
-		return
+		return nil
 	}
 	same("rows of "+detailed.Name, detailed.Rows, report.Figures.Users.All)
 	var all int64
@@ -200,5 +202,16 @@ func (r *nightRun) checkReport(b *book, report *integration.Report) {
 	same("sum of "+users.Name, users.Columns[1].Sum, all+report.Figures.Users.All)
 	same("sum of identifiers", users.Columns[2].Sum+users.Columns[3].Sum+users.Columns[4].Sum+users.Columns[5].Sum, users.Columns[1].Sum)
 	same("sum of "+synced.Name, synced.Columns[2].Sum, report.Figures.Entities)
+	types, err := b.distinct(dictionary.EntityTypeCount, []int{2})
+	if err != nil {
+		return err
+	}
+	same("distinct entity types", types, report.Figures.EntityTypes)
+	projects, err := b.distinct(dictionary.IntegratedProjectCount, []int{0, 1}, []int{2, 3})
+	if err != nil {
+		return err
+	}
+	same("distinct projects", projects, report.Figures.Projects)
 	r.check("workbook:"+b.name, len(wrong) == 0, figures, strings.Join(wrong, "; "))
+	return nil
 }
