@@ -29,6 +29,8 @@ type Config struct {
 	APIRoutes    []string           `yaml:"api_routes"`
 	Quality      Quality            `yaml:"quality"`
 	Identity     Identity           `yaml:"identity"`
+	Notify       Notify             `yaml:"notify"`
+	OpenLineage  OpenLineage        `yaml:"openlineage"`
 
 	domains dictionary.Domain
 	origin  origin
@@ -138,6 +140,44 @@ type Identity struct {
 	origin origin
 }
 
+// Notify says who hears of runs that failed, of the first one after that did not, and of every night that went well.
+type Notify struct {
+	Webhooks []Webhook `yaml:"webhooks"`
+	Email    Mail      `yaml:"email"`
+	Ping     Secret    `yaml:"ping"` // a URL that is fetched after every night that went well
+
+	origin origin
+}
+
+// Webhook is a URL that messages are posted to.
+type Webhook struct {
+	URL        Secret `yaml:"url"`
+	SigningKey Secret `yaml:"signing_key"` // base64, optional
+
+	origin origin
+}
+
+// Mail says how messages go out as e-mail. Nothing of it is set, or all of it.
+type Mail struct {
+	Server URL      `yaml:"server"` // smtp or smtps
+	From   string   `yaml:"from"`
+	To     []string `yaml:"to"`
+
+	origin origin
+}
+
+// IsSet reports whether there is anybody to write to.
+func (m Mail) IsSet() bool { return len(m.To) > 0 }
+
+// OpenLineage says where lineage events go.
+type OpenLineage struct {
+	URL       Secret `yaml:"url"`
+	APIKey    Secret `yaml:"api_key"`
+	Namespace string `yaml:"namespace"` // of the job
+
+	origin origin
+}
+
 // defaulter is implemented by the parts of a Config whose zero value is not their default.
 type defaulter interface{ setDefaults() }
 
@@ -145,6 +185,7 @@ func (c *Config) setDefaults() {
 	c.Timezone = "UTC"
 	c.Schedule = Schedule{Cron: "30 2 * * *", CatchUpDays: 7, Deadline: 12 * time.Hour, GracePeriod: 20 * time.Second}
 	c.Quality = Quality{MaxRejectedRatio: 0.001}
+	c.OpenLineage = OpenLineage{Namespace: "usagereport"}
 }
 
 func (s *Source) setDefaults() { s.StatementTimeout = 30 * time.Minute }

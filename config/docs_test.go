@@ -53,9 +53,9 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 				continue
 			}
 			fields = append(fields, name)
-			if e := f.Type; e.Kind() == reflect.Struct && e.Name() != "URL" && e.Name() != "Date" {
+			if e := f.Type; e.Kind() == reflect.Struct && !isScalar(e) {
 				wanted = append(wanted, e)
-			} else if e.Kind() == reflect.Map && e.Elem().Kind() == reflect.Struct {
+			} else if (e.Kind() == reflect.Map || e.Kind() == reflect.Slice) && e.Elem().Kind() == reflect.Struct {
 				wanted = append(wanted, e.Elem())
 			}
 		}
@@ -83,6 +83,8 @@ func TestDocumentedDefaults(t *testing.T) {
 		reflect.TypeFor[Config](): *c, reflect.TypeFor[Lake](): c.Lake, reflect.TypeFor[Schedule](): c.Schedule,
 		reflect.TypeFor[Source](): c.Sources["app"], reflect.TypeFor[Dataset](): c.Datasets["grids"],
 		reflect.TypeFor[Quality](): c.Quality, reflect.TypeFor[Identity](): c.Identity,
+		reflect.TypeFor[Notify](): c.Notify, reflect.TypeFor[Webhook](): Webhook{}, reflect.TypeFor[Mail](): c.Notify.Email,
+		reflect.TypeFor[OpenLineage](): c.OpenLineage,
 	}
 	for _, s := range sections() {
 		v := reflect.ValueOf(holders[s.typ])

@@ -43,6 +43,8 @@ func sections() []section {
 					doc: "Templates of API paths such as `/v1/agents/{agent_id}/run`, the first match wins. In the Generation Log each `{…}` becomes `{id}`; paths that match none are anonymised by the look of their segments."},
 				{name: "quality", kind: "section", doc: "How much may be wrong with the input."},
 				{name: "identity", kind: "section", doc: "Who counts as one user in the usage workbooks."},
+				{name: "notify", kind: "section", doc: "Who hears of runs that failed, and of nights that went well."},
+				{name: "openlineage", kind: "section", doc: "Where lineage events go."},
 			},
 		},
 		{
@@ -122,6 +124,42 @@ func sections() []section {
 				{name: "overrides", kind: "file", doc: "A YAML file that says who is the same person and who is not, see [Overrides](#overrides). A relative path starts at the config file."},
 				{name: "no_proof_local_parts", kind: "list of texts",
 					doc: "What stands before the @ of addresses that many people share and that therefore prove nothing, such as `info`, `admin`, `noreply`."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[Notify](), path: "notify",
+			doc: "Who hears of runs that failed, of the first one after that which did not, and of every night that went well: [telling people](operations.md#telling-people).",
+			keys: []key{
+				{name: "webhooks", kind: "list of sections", doc: "URLs that messages are posted to as JSON; those of Slack and Mattermost show them as they are."},
+				{name: "email", kind: "section", doc: "How messages go out as e-mail."},
+				{name: "ping", kind: "secret URL", doc: "A URL that is fetched after every night that was published without an error: a service that misses it raises the alarm, also when this program cannot."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[Webhook](), path: "notify.webhooks[]",
+			doc: "One URL that messages are posted to.",
+			keys: []key{
+				{name: "url", kind: "secret URL", required: true, doc: "An `https:` or `http:` URL. It is treated as a secret, since most of them let in whoever knows them."},
+				{name: "signing_key", kind: "secret", doc: "A key in base64, with or without `whsec_` before it. Messages are then signed as [Standard Webhooks](https://www.standardwebhooks.com) has it."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[Mail](), path: "notify.email",
+			doc: "How messages go out as e-mail.",
+			keys: []key{
+				{name: "server", kind: "URL", required: true,
+					doc: "`smtp://user:password@host:587`, which has to offer STARTTLS unless the host is this machine, or `smtps://user:password@host:465` for TLS from the start. User and password go together and may be missing; 587 and 465 are the ports if none is given."},
+				{name: "from", kind: "address", required: true, doc: "The sender, such as `usagereport@acme.example`."},
+				{name: "to", kind: "list of addresses", required: true, doc: "The recipients."},
+			},
+		},
+		{
+			typ: reflect.TypeFor[OpenLineage](), path: "openlineage",
+			doc: "Where [OpenLineage](https://openlineage.io) events of every run go.",
+			keys: []key{
+				{name: "url", kind: "secret URL", doc: "Where events are posted, such as `https://lineage.acme.example/api/v1/lineage`. Nothing is sent unless it is given."},
+				{name: "api_key", kind: "secret", doc: "Sent as a bearer token."},
+				{name: "namespace", kind: "text", fallback: "usagereport", doc: "The namespace of the job, whose name is `nightly`. Installations that share a lineage service have one each."},
 			},
 		},
 	}

@@ -138,6 +138,12 @@ func (d *decoder) keepOrigins(cfg *Config) {
 	cfg.Schedule.origin = below("schedule.")
 	cfg.Quality.origin = below("quality.")
 	cfg.Identity.origin = below("identity.")
+	cfg.Notify.origin = below("notify.")
+	cfg.Notify.Email.origin = below("notify.email.")
+	for i := range cfg.Notify.Webhooks {
+		cfg.Notify.Webhooks[i].origin = below(fmt.Sprintf("notify.webhooks[%d].", i))
+	}
+	cfg.OpenLineage.origin = below("openlineage.")
 	for name, s := range cfg.Sources {
 		s.origin = below(join("sources", name) + ".")
 		cfg.Sources[name] = s

@@ -25,6 +25,9 @@ func testEnv(vars map[string]string) Env {
 			if name == "/run/secrets/pw" {
 				return []byte("from-file\n"), nil
 			}
+			if name == "/run/secrets/hook" {
+				return []byte("http://from-file.example/\n"), nil
+			}
 			if name == "/run/secrets/denied" {
 				return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrPermission}
 			}
@@ -34,6 +37,9 @@ func testEnv(vars map[string]string) Env {
 			if strings.HasPrefix(url, "awssecretsmanager://db") || strings.HasPrefix(url, "file:///run/secrets/url?decoder=string") {
 				return "postgres://app:from-store@db/app", nil
 			}
+			if strings.HasPrefix(url, "awssecretsmanager://ping") {
+				return "https://from-store.example/ping", nil
+			}
 			return "", fmt.Errorf("no secret behind %s", url)
 		},
 	}
@@ -41,6 +47,8 @@ func testEnv(vars map[string]string) Env {
 
 var fixtureEnv = testEnv(map[string]string{
 	"APP_DB_PASSWORD": "s3cr3t", "DAYS": "5", "WORD": "hush-hush", "DB_URL": "postgres://u:hush-hush@db/app", "EMPTY": "", "BINARY": "\xff",
+	"WEBHOOK_URL": "https://hooks.example/services/hush-hush", "WEBHOOK_KEY": "aHVzaC1odXNoIGh1c2gtaHVzaCBodXNoLWh1c2g=", "SMTP_PASSWORD": "hush-hush",
+	"PING_URL": "https://ping.example/hush-hush", "LINEAGE_KEY": "hush-hush",
 })
 
 func load(t *testing.T, text string) (*Config, error) {
@@ -148,6 +156,9 @@ func TestDefaults(t *testing.T) {
 		s.StatusFile != "" || s.Listen != "" {
 		t.Errorf("schedule %v", s)
 	}
+	if n := c.Notify; len(n.Webhooks) > 0 || n.Email.IsSet() || n.Ping.IsSet() || c.OpenLineage.URL.IsSet() || c.OpenLineage.Namespace != "usagereport" {
+		t.Errorf("notify %v, openlineage %v", n, c.OpenLineage)
+	}
 	if c.Quality.MaxRejectedRatio != 0.001 {
 		t.Errorf("quality %v", c.Quality)
 	}
@@ -209,6 +220,13 @@ func TestEverythingSet(t *testing.T) {
 	}
 	if got, want := c.Identity.Overrides, filepath.Join(here, "identity-overrides.yaml"); got != want {
 		t.Errorf("overrides %q, want %q", got, want)
+	}
+	if n := c.Notify; len(n.Webhooks) != 1 || n.Webhooks[0].URL.Reveal() != "https://hooks.example/services/hush-hush" || !n.Webhooks[0].SigningKey.IsSet() ||
+		n.Email.Server.Reveal() != "smtp://report:hush-hush@mail.internal:587" || !n.Email.IsSet() || n.Ping.Reveal() != "https://ping.example/hush-hush" {
+		t.Errorf("notify %v", n)
+	}
+	if o := c.OpenLineage; o.URL.Reveal() != "https://lineage.acme.example/api/v1/lineage" || o.APIKey.Reveal() != "hush-hush" || o.Namespace != "usagereport" {
+		t.Errorf("openlineage %v", o)
 	}
 	if got := c.Domains(); got != dictionary.Usage|dictionary.Audit|dictionary.Integration {
 		t.Errorf("domains %v", got)

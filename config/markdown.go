@@ -20,8 +20,8 @@ var example []byte
 //go:embed identity-overrides.yaml
 var exampleOverrides string
 
-// Example returns a config file that shows every key, with comments. It loads where the environment variable
-// APP_DB_PASSWORD is set and the overrides file that it names is beside it.
+// Example returns a config file that shows every key, with comments. It loads where the environment
+// variables that it names are set and the overrides file is beside it.
 func Example() []byte { return bytes.Clone(example) }
 
 // Markdown returns the documentation of the config file, docs/configuration.md.

@@ -96,19 +96,73 @@ func (i Identity) MarshalYAML() ([]byte, error) { return shownJSON(i) }
 // LogValue returns the Identity as JSON without secrets.
 func (i Identity) LogValue() slog.Value { return logJSON(i) }
 
+// Format writes the Notify as JSON for every verb, without secrets.
+func (n Notify) Format(f fmt.State, _ rune) { formatJSON(f, n) }
+
+// MarshalJSON returns the Notify without secrets.
+func (n Notify) MarshalJSON() ([]byte, error) { return shownJSON(n) }
+
+// MarshalYAML returns the Notify without secrets; JSON is YAML.
+func (n Notify) MarshalYAML() ([]byte, error) { return shownJSON(n) }
+
+// LogValue returns the Notify as JSON without secrets.
+func (n Notify) LogValue() slog.Value { return logJSON(n) }
+
+// Format writes the Webhook as JSON for every verb, without secrets.
+func (w Webhook) Format(f fmt.State, _ rune) { formatJSON(f, w) }
+
+// MarshalJSON returns the Webhook without secrets.
+func (w Webhook) MarshalJSON() ([]byte, error) { return shownJSON(w) }
+
+// MarshalYAML returns the Webhook without secrets; JSON is YAML.
+func (w Webhook) MarshalYAML() ([]byte, error) { return shownJSON(w) }
+
+// LogValue returns the Webhook as JSON without secrets.
+func (w Webhook) LogValue() slog.Value { return logJSON(w) }
+
+// Format writes the Mail as JSON for every verb, without secrets.
+func (m Mail) Format(f fmt.State, _ rune) { formatJSON(f, m) }
+
+// MarshalJSON returns the Mail without secrets.
+func (m Mail) MarshalJSON() ([]byte, error) { return shownJSON(m) }
+
+// MarshalYAML returns the Mail without secrets; JSON is YAML.
+func (m Mail) MarshalYAML() ([]byte, error) { return shownJSON(m) }
+
+// LogValue returns the Mail as JSON without secrets.
+func (m Mail) LogValue() slog.Value { return logJSON(m) }
+
+// Format writes the OpenLineage as JSON for every verb, without secrets.
+func (o OpenLineage) Format(f fmt.State, _ rune) { formatJSON(f, o) }
+
+// MarshalJSON returns the OpenLineage without secrets.
+func (o OpenLineage) MarshalJSON() ([]byte, error) { return shownJSON(o) }
+
+// MarshalYAML returns the OpenLineage without secrets; JSON is YAML.
+func (o OpenLineage) MarshalYAML() ([]byte, error) { return shownJSON(o) }
+
+// LogValue returns the OpenLineage as JSON without secrets.
+func (o OpenLineage) LogValue() slog.Value { return logJSON(o) }
+
 // origin holds, for the fields of one struct (by YAML name and path below it), the text of the file that was
 // expanded: it is what printing shows in their place.
 type origin map[string]string
 
 // shownFields renders a part of the config for printing, secrets left out, in the order of its fields.
 func shownFields(v reflect.Value, from origin, path string) any {
+	if v.CanInterface() {
+		switch x := v.Interface().(type) { // before what the file says: a text with a reference may hold a password beside it
+		case URL:
+			return x.shown
+		case Secret:
+			return x.shown
+		}
+	}
 	if raw, ok := from[path]; ok {
 		return raw
 	}
 	if v.CanInterface() {
 		switch x := v.Interface().(type) {
-		case URL:
-			return x.shown
 		case Date:
 			return x.String()
 		case time.Duration:

@@ -11,7 +11,7 @@ import (
 
 func isScalar(t reflect.Type) bool {
 	switch t {
-	case reflect.TypeFor[URL](), reflect.TypeFor[Date](), reflect.TypeFor[time.Duration]():
+	case reflect.TypeFor[URL](), reflect.TypeFor[Secret](), reflect.TypeFor[Date](), reflect.TypeFor[time.Duration]():
 		return true
 	}
 	switch t.Kind() {
@@ -47,7 +47,8 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	}
 	at.raw = raw
 	d.places[path] = at
-	wantsText := v.Kind() == reflect.String || v.Type() == reflect.TypeFor[URL]()
+	mayBeVariable := v.Type() == reflect.TypeFor[URL]() || v.Type() == reflect.TypeFor[Secret]()
+	wantsText := v.Kind() == reflect.String || mayBeVariable
 	if !text && wantsText {
 		d.fail(at, path, "expected text, found "+describe(n), "put it in quotes")
 		return
@@ -57,7 +58,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 		d.fail(at, path, failed.message, failed.hint)
 		return
 	}
-	if v.Type() == reflect.TypeFor[URL]() && isVariable(value) {
+	if mayBeVariable && isVariable(value) {
 		if value, failed = d.expand.openVar(value); failed != nil {
 			if expanded { // what the file does not say, the text must not say either
 				failed = &failure{"the variable that the URL names cannot be read", failed.hint}
@@ -69,7 +70,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value, path string) {
 	}
 	at.expanded = at.expanded || expanded || value != raw
 	d.places[path] = at
-	if err := convert(value, v, shownURL(raw)); err != "" {
+	if err := convert(value, v, raw); err != "" {
 		d.fail(at, path, fmt.Sprintf("expected %s, found %s", err, d.quote(at)), "")
 	}
 }
@@ -79,12 +80,15 @@ func (d *decoder) quote(at place) string { return strconv.Quote(shorten(shownRef
 
 func shownURL(raw string) string { return Redact(shownReferences(raw)) }
 
-// convert sets v from text; otherwise it returns what was expected.
-func convert(s string, v reflect.Value, shown string) (expected string) {
+// convert sets v from text, which the file writes as raw; otherwise it returns what was expected.
+func convert(s string, v reflect.Value, raw string) (expected string) {
 	expected = expectation(v.Type())
 	switch v.Type() {
 	case reflect.TypeFor[URL]():
-		v.Set(reflect.ValueOf(URL{&s, shown}))
+		v.Set(reflect.ValueOf(URL{&s, shownURL(raw)}))
+		return ""
+	case reflect.TypeFor[Secret]():
+		v.Set(reflect.ValueOf(Secret{&s, hidden(shownReferences(raw))}))
 		return ""
 	case reflect.TypeFor[Date]():
 		day, err := ParseDate(s)

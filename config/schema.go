@@ -21,7 +21,7 @@ const reference = `\$\{`
 func JSONSchema() ([]byte, error) {
 	text := func(t reflect.Type) *jsonschema.Schema {
 		switch t {
-		case reflect.TypeFor[URL]():
+		case reflect.TypeFor[URL](), reflect.TypeFor[Secret]():
 			return &jsonschema.Schema{Type: "string"}
 		case reflect.TypeFor[Date]():
 			return &jsonschema.Schema{Type: "string", Pattern: `^[0-9]{4}-[0-9]{2}-[0-9]{2}$|` + reference}

@@ -47,6 +47,50 @@ func (u URL) MarshalYAML() (any, error) { return u.shown, nil }
 // LogValue returns what String returns.
 func (u URL) LogValue() slog.Value { return slog.StringValue(u.shown) }
 
+// Secret is a text that is secret as a whole: a key, or a URL whose path lets in whoever knows it. Printing it by any
+// verb, as JSON or YAML or through slog shows the reference that the config file has in its place, or REDACTED.
+type Secret struct {
+	value *string // a pointer for the reason that URL has one
+	shown string
+}
+
+// NewSecret returns a Secret with the given value.
+func NewSecret(value string) Secret { return Secret{&value, hidden(value)} }
+
+// Reveal returns the value: for handing it to whom it is meant for, never for printing.
+func (s Secret) Reveal() string {
+	if s.value == nil {
+		return ""
+	}
+	return *s.value
+}
+
+// IsSet reports whether there is a value.
+func (s Secret) IsSet() bool { return s.Reveal() != "" }
+
+// String returns the reference that the file has, or REDACTED.
+func (s Secret) String() string { return s.shown }
+
+// Format writes what String returns, quoted for %q and %#v.
+func (s Secret) Format(f fmt.State, verb rune) { formatShown(f, verb, s.shown) }
+
+// MarshalText returns what String returns.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.shown), nil }
+
+// MarshalYAML returns what String returns.
+func (s Secret) MarshalYAML() (any, error) { return s.shown, nil }
+
+// LogValue returns what String returns.
+func (s Secret) LogValue() slog.Value { return slog.StringValue(s.shown) }
+
+// hidden returns what may be shown of a text that is secret as a whole: a lone reference, or that there is one.
+func hidden(raw string) string {
+	if raw == "" || onlyReferences(raw) {
+		return raw
+	}
+	return redacted
+}
+
 func formatShown(f fmt.State, verb rune, s string) {
 	if verb == 'q' || verb == 'v' && f.Flag('#') {
 		s = fmt.Sprintf("%q", s)

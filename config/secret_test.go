@@ -58,6 +58,21 @@ func canaryConfigs() map[string]string {
 		"bad_route":      usageYAML("api_routes: [/a, \"%s?\"]\n"),
 		"ratio":          usageYAML("quality: { max_rejected_ratio: \"%s\" }\n"),
 		"overrides":      usageYAML("identity: { overrides: \"%s\" }\n"),
+		"webhook":        usageYAML("notify: { webhooks: [{ url: \"%s\" }] }\n"),
+		"webhook_path":   usageYAML("notify: { webhooks: [{ url: \"https://h/x/%s\" }] }\n"),
+		"webhook_host":   usageYAML("notify: { webhooks: [{ url: \"https://u:p@%s/x\" }] }\n"),
+		"webhook_bad":    usageYAML("notify: { webhooks: [{ url: \"https://h:%s/x\" }] }\n"),
+		"webhook_key":    usageYAML("notify: { webhooks: [{ url: \"https://h/\", signing_key: \"%s\" }] }\n"),
+		"webhook_key_ok": usageYAML("notify: { webhooks: [{ url: \"https://h/\", signing_key: \"aHVzaC1odXNoIGh1c2gtaHVzaCBodXNoLWh1c2g=%s\" }] }\n"),
+		"mail_password":  usageYAML("notify: { email: { server: \"smtp://u:%s@h\", from: a@b.c, to: [a@b.c] } }\n"),
+		"mail_user":      usageYAML("notify: { email: { server: \"smtp://%s:literal@h\", from: a@b.c, to: [a@b.c] } }\n"),
+		"mail_bad":       usageYAML("notify: { email: { server: \"smtp://u:p@h/%s\", from: a@b.c, to: [a@b.c] } }\n"),
+		"mail_from":      usageYAML("notify: { email: { server: \"smtp://h\", from: \"%s\", to: [a@b.c] } }\n"),
+		"mail_from_ok":   usageYAML("notify: { email: { server: \"smtp://h\", from: \"%s@b.c\", to: [\"%[1]s@b.c\"] } }\n"),
+		"ping":           usageYAML("notify: { ping: \"%s\" }\n"),
+		"ping_path":      usageYAML("notify: { ping: \"https://h/%s\" }\n"),
+		"lineage":        usageYAML("openlineage: { url: \"https://h/%s\", api_key: \"%[1]s\", namespace: \"%[1]s\" }\n"),
+		"lineage_key":    usageYAML("openlineage: { api_key: \"%s\" }\n"),
 		"local_part":     usageYAML("identity: { no_proof_local_parts: [a, \"%s\", \"%[1]s@x\"] }\n"),
 	}
 	all := map[string]string{}
@@ -66,9 +81,13 @@ func canaryConfigs() map[string]string {
 			all[place+"/"+way] = fmt.Sprintf(text, ref)
 		}
 	}
-	for _, place := range []string{"url_password", "url_bad"} {
+	for _, place := range []string{
+		"url_password", "url_bad", "webhook", "webhook_path", "webhook_key", "webhook_bad", "mail_password", "mail_bad", "ping", "ping_path", "lineage_key",
+	} {
 		all[place+"/literal"] = fmt.Sprintf(places[place], canary)
 	}
+	all["url_beside_reference/literal"] = strings.Replace(usageYAML(""), "report@", "${X}:"+canary+"@", 1)
+	all["webhook_beside_reference/literal"] = usageYAML("notify: { webhooks: [{ url: \"https://${X}/" + canary + "\" }] }\n")
 	for name, url := range map[string]string{
 		"query": "postgres://db/app?password=" + canary, "slash": "postgres://u:x/" + canary + "@db/app",
 		"hash": "postgres://u:x#" + canary + "?y@db/app", "dsn": "host=db password=" + canary, "mysql": "u:" + canary + "@tcp(db)/app",
@@ -81,9 +100,14 @@ func canaryConfigs() map[string]string {
 
 func TestNothingShowsASecret(t *testing.T) {
 	env := Env{
-		LookupEnv: func(string) (string, bool) { return canary, true },
-		ReadFile:  func(string) ([]byte, error) { return []byte(canary), nil },
-		OpenVar:   func(context.Context, string) (string, error) { return canary, nil },
+		LookupEnv: func(name string) (string, bool) {
+			if name == "X" {
+				return "plain", true
+			}
+			return canary, true
+		},
+		ReadFile: func(string) ([]byte, error) { return []byte(canary), nil },
+		OpenVar:  func(context.Context, string) (string, error) { return canary, nil },
 	}
 	accepted, refused := 0, 0
 	for name, text := range canaryConfigs() {
@@ -102,6 +126,8 @@ func TestNothingShowsASecret(t *testing.T) {
 			t.Errorf("%s: a struct that holds the config shows the secret: %s", name, s)
 		}
 		parts := []any{c, *c, c.Lake, c.Schedule, c.Quality, c.Identity, c.Sources, c.Datasets,
+			c.Notify, c.Notify.Webhooks, c.Notify.Email, c.Notify.Email.Server, c.Notify.Ping, c.OpenLineage, c.OpenLineage.APIKey,
+			struct{ hidden Secret }{c.Notify.Ping},
 			c.Lake.Bucket, c.Sources["app"].URL, struct{ hidden URL }{c.Sources["app"].URL}}
 		for _, s := range c.Sources {
 			parts = append(parts, s, &s)

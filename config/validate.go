@@ -73,6 +73,8 @@ func (v *validator) config() {
 			"expected a ratio between 0 and 1, found %s", v.show("quality.max_rejected_ratio"))
 	}
 	v.identity()
+	v.notify()
+	v.lineage()
 }
 
 // zone reports a name that is not in the time zone database.
