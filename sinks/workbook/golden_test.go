@@ -266,18 +266,44 @@ func TestRowHeights(t *testing.T) {
 // Columns are as wide as what is in them, within bounds.
 func TestWidths(t *testing.T) {
 	def := &dictionary.Table{Title: "W", Fields: []dictionary.Field{{Name: "Id"}, {Name: "Text"}, {Name: "Wide"}, {Name: "N", Kind: dictionary.Integer},
-		{Name: "D", Kind: dictionary.Date}, {Name: "T", Kind: dictionary.Timestamp}, {Name: "A long header of a column"}, {Name: "Lines"}}}
+		{Name: "D", Kind: dictionary.Date}, {Name: "T", Kind: dictionary.Timestamp}, {Name: "A long header of a column"}, {Name: "Lines"}, {Name: "Both"}}}
 	b, _ := write(t, Options{}, sheet{def: def, rows: [][]any{
-		{"a", strings.Repeat("x", 30), strings.Repeat("山", 10), int64(-1_234_567_890), day(2026, 1, 1), day(2026, 1, 1), nil, "a\n0123456789ab\nb"},
-		{"b", "y", strings.Repeat("z", 500), int64(1), nil, nil, nil, nil}}})
+		{"a", strings.Repeat("x", 30), strings.Repeat("山", 10), int64(-1_234_567_890), day(2026, 1, 1), day(2026, 1, 1), nil, "a\n0123456789ab\nb", strings.Repeat("山", 9) + "ab"},
+		{"b", "y", strings.Repeat("z", 500), int64(1), nil, nil, nil, nil, nil}}})
 	f := open(t, b)
-	for letter, want := range map[string]float64{"A": minWidth, "B": 32, "C": maxWidth, "D": 16, "E": 12, "F": 21, "G": 30, "H": 14} {
+	for letter, want := range map[string]float64{"A": minWidth, "B": 32, "C": maxWidth, "D": 16, "E": 12, "F": 21, "G": 30, "H": 14, "I": 22} {
 		if got, err := f.GetColWidth("W", letter); got != want || err != nil {
 			t.Errorf("%s: %v wide, expected %v (%v)", letter, got, want, err)
 		}
 	}
 	if at, _, _ := strings.Cut(content(b)["xl/worksheets/sheet1.xml"], "<sheetData>"); strings.Index(at, `<col min="1"`) > strings.Index(at, `<col min="2"`) {
 		t.Errorf("columns are out of order: %s", at)
+	}
+}
+
+// Text that would become a formula once somebody edits its cell has the format that keeps it text.
+func TestFormulaFormat(t *testing.T) {
+	b, _ := write(t, Options{}, sheet{def: kinds, coded: "Code", rows: [][]any{
+		{"=1", "+1", nil, nil, nil, nil}, {"-1", "@a", nil, nil, nil, nil}, {"\t=1", "\r=1", nil, nil, nil, nil}, {"a=1", " =1", nil, nil, nil, nil}}})
+	f := open(t, b)
+	for at, want := range map[string]int{"A2": formatText, "B2": formatText, "A3": formatText, "B3": formatText, "A4": formatText, "B4": formatText, "A5": 0, "B5": 0} {
+		if got := styleOf(t, f, "All Kinds", at).NumFmt; got != want {
+			t.Errorf("%s: format %d, expected %d", at, got, want)
+		}
+	}
+}
+
+// In a report all rows are looked at for the widths of columns.
+func TestWidthsOfLongReport(t *testing.T) {
+	def := &dictionary.Table{Title: "R", Role: dictionary.Sheet, Fields: []dictionary.Field{{Name: "A"}}}
+	rows := make([][]any, sampleEvery+500)
+	for i := range rows {
+		rows[i] = []any{"a"}
+	}
+	rows[sampleEvery+1][0] = strings.Repeat("x", 40)
+	b, _ := write(t, Options{}, sheet{def: def, rows: rows})
+	if got, err := open(t, b).GetColWidth("R", "A"); got != 42 || err != nil {
+		t.Errorf("%v wide (%v)", got, err)
 	}
 }
 
