@@ -24,6 +24,7 @@ const (
 // until it is released or lost. It is safe for concurrent use.
 type Lease struct {
 	lake *Lake
+	ttl  time.Duration
 	quit chan struct{} // closed by Release
 	done chan struct{} // closed when nothing renews it any more
 
@@ -99,7 +100,7 @@ func (l *Lake) newLease(ctx context.Context, last *leaseRecord, holder string) (
 	if ttl <= 0 {
 		ttl = DefaultLeaseTTL
 	}
-	s := &Lease{lake: l, quit: make(chan struct{}), done: make(chan struct{}), lost: make(chan struct{})}
+	s := &Lease{lake: l, ttl: ttl, quit: make(chan struct{}), done: make(chan struct{}), lost: make(chan struct{})}
 	s.rec = leaseRecord{
 		Format: FormatVersion, Holder: holder, Host: host, PID: os.Getpid(), ID: rand.Text(),
 		Since: l.now().UTC().Truncate(time.Second), Seconds: ttl.Seconds(),
@@ -141,7 +142,7 @@ func (s *Lease) withdraw(ctx context.Context) error {
 }
 
 // span is how long a holder acts on one record.
-func (s *Lease) span() time.Duration { return s.rec.ttl() * holderParts / ttlParts }
+func (s *Lease) span() time.Duration { return s.ttl * holderParts / ttlParts }
 
 // keep renews the lease until it is released or lost.
 func (s *Lease) keep(ctx context.Context) {
@@ -155,7 +156,7 @@ func (s *Lease) keep(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}()
-	quarter := s.rec.ttl() / ttlParts
+	quarter := s.ttl / ttlParts
 	wait := time.NewTimer(s.due(quarter))
 	defer wait.Stop()
 	for {
