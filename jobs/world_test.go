@@ -221,7 +221,9 @@ func (w *world) text() string {
 		lines[name] = fmt.Sprintf("  %s: { source: app, query: \"SELECT %s FROM %s\" }\n", name, strings.Join(t.columns, ", "), name)
 	}
 	for name, binding := range w.bindings {
-		lines[name] = fmt.Sprintf("  %s: %s\n", name, binding)
+		if lines[name] = fmt.Sprintf("  %s: %s\n", name, binding); binding == "" {
+			delete(lines, name) // not bound
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(lines)) {
 		b.WriteString(lines[name])

@@ -9,11 +9,12 @@ import (
 // systems is what to call systems.
 type systems struct {
 	names map[string]string // by id
+	taken map[string]bool   // names that known systems have
 }
 
 // newSystems names the known systems. Several of one name are told apart by their ids.
 func newSystems(known *current.Table) *systems {
-	s := &systems{names: map[string]string{}}
+	s := &systems{names: map[string]string{}, taken: map[string]bool{}}
 	bearers := map[string]int{}
 	for i := range known.Len() {
 		name, _ := known.Text("system_name", i)
@@ -28,15 +29,18 @@ func newSystems(known *current.Table) *systems {
 		if bearers[name] > 1 {
 			name += " (" + id + ")"
 		}
-		s.names[id] = name
+		s.names[id], s.taken[name] = name, true
 	}
 	return s
 }
 
 // name returns what to call a system, its id when nobody ever named it.
 func (s *systems) name(id string) string {
-	if name, ok := s.names[id]; ok {
+	switch name, ok := s.names[id]; {
+	case ok:
 		return name
+	case s.taken[id]:
+		return id + " (" + id + ")" // another system has that name
 	}
 	return id
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/array"
 
+	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
@@ -58,7 +59,7 @@ func (y *Year) projectRows(days calendar.Days) []projectRow {
 	for b, last := range y.synced.between {
 		r := row(key{int(b.pair), y.synced.projects[0][b.p1-1], y.synced.projects[1][b.p2-1]})
 		if r.status.text == "" {
-			r.status.add(statusOf(y.today.ProjectPairs, "", "", ""))
+			r.status.add(dictionary.StatusInactive)
 		}
 		if last >= from {
 			r.synced = last

@@ -126,21 +126,21 @@ func (u *Users) add(b identity.Bucket) {
 func (s *seen) since(from moment) (all Users, bySystem map[uint32]*Users) {
 	bySystem = map[uint32]*Users{}
 	for user, sights := range s.byUser {
-		bucket, before, any := s.users.Bucket(user), uint32(0), false
+		bucket, before, counted := s.users.Bucket(user), uint32(0), false
 		for _, one := range sights { // sorted by system
 			if one.last < from {
 				continue
 			}
-			if !any {
+			if !counted {
 				all.add(bucket)
 			}
-			if !any || one.system != before {
+			if !counted || one.system != before {
 				if bySystem[one.system] == nil {
 					bySystem[one.system] = new(Users)
 				}
 				bySystem[one.system].add(bucket)
 			}
-			any, before = true, one.system
+			counted, before = true, one.system
 		}
 	}
 	return all, bySystem
