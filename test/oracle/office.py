@@ -71,15 +71,16 @@ def first_day(day, months):
 
 
 def read(check, pdf, manifest, months):
-    """Every sheet's header is in the pages, and Summary says what it is about."""
+    """Every page has the header of its sheet, and Summary says what it is about."""
     if not pdf.exists():
         check(False, f"{pdf.name}: made")
         return
     said = subprocess.run(["pdftotext", "-layout", str(pdf), "-"], capture_output=True, text=True, check=True).stdout
-    pages, everything = said.split("\f"), squeezed(said)
-    headers = {f"{title}: {column}": column for title, (_, columns) in SHEETS.items() for column, _ in columns}
-    lacks = [where for where, column in headers.items() if squeezed(column) not in everything]
-    check(len(everything) > 1000 and not lacks, f"{pdf.name}: headers of all sheets", f"{len(pages) - 1} pages", lacks)
+    pages, lacks = said.split("\f"), []
+    for title, (_, columns) in SHEETS.items():  # its pages say so at their foot, and have the header at their top
+        of = [squeezed(p) for p in pages if re.search(rf"^ *{re.escape(title)} +Page \d+ of \d+ *$", p, re.MULTILINE)]
+        lacks += [f"{title}: {column}" for column, _ in columns if not of or not all(squeezed(column) in p for p in of)]
+    check(not lacks, f"{pdf.name}: the header on every page of every sheet", f"{len(pages) - 1} pages", lacks)
     first = squeezed(pages[0])
     day = date.fromisoformat(manifest["snapshot_date"])
     window = str(first_day(day, months)), str(day - timedelta(days=1))
