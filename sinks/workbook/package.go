@@ -130,13 +130,16 @@ func (s *Sheet) describe(name string, p part) error {
 
 const headerHeight = 21 // points
 
-// printable makes a sheet fit on landscape pages that say where they belong.
+// printable makes a sheet fit on landscape pages that say where they belong, the Summary on one upright page.
 func printable(f *excelize.File, name string) error {
-	yes, landscape, a4, one, many := true, "landscape", 9, 1, 0
+	yes, orientation, a4, one, high := true, "landscape", 9, 1, 0 // as many pages high as it takes
+	if name == summaryName {
+		orientation, high = "portrait", 1
+	}
 	if err := f.SetSheetProps(name, &excelize.SheetPropsOptions{FitToPage: &yes}); err != nil {
 		return fmt.Errorf("sheet properties: %w", err)
 	}
-	if err := f.SetPageLayout(name, &excelize.PageLayoutOptions{Size: &a4, Orientation: &landscape, FitToWidth: &one, FitToHeight: &many}); err != nil {
+	if err := f.SetPageLayout(name, &excelize.PageLayoutOptions{Size: &a4, Orientation: &orientation, FitToWidth: &one, FitToHeight: &high}); err != nil {
 		return fmt.Errorf("page layout: %w", err)
 	}
 	side, edge, foot := 0.4, 0.5, 0.25 // inches

@@ -84,11 +84,16 @@ func addStyles(f *excelize.File) (s styles, err error) {
 			}
 			return &excelize.Alignment{Vertical: "top", WrapText: true}
 		}
+		number := func() *excelize.Alignment { // away from what begins at the left of the next column
+			a := at("right")
+			a.Indent = 1
+			return a
+		}
 		k := cellStyles{
 			formula: add(excelize.Style{NumFmt: formatText, Alignment: text()}),
 			date:    add(excelize.Style{CustomNumFmt: &date, Alignment: at("left")}),
 			time:    add(excelize.Style{CustomNumFmt: &time, Alignment: at("left")}),
-			integer: add(excelize.Style{NumFmt: formatInteger, Alignment: at("")}),
+			integer: add(excelize.Style{NumFmt: formatInteger, Alignment: number()}),
 			truth:   add(excelize.Style{CustomNumFmt: &truth, Alignment: at("left")}),
 			header:  add(head("left")),
 			wraps:   wrap,
