@@ -54,9 +54,11 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 .PHONY: bench
-bench: bench-data ## run the Go benchmarks, then a full run over the generated year, with its peak memory
+bench: bench-data ## run the Go benchmarks, then whole programs with their peak memory: a full run, users, a workbook
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench/run --dir "$(BENCH_DIR)"
+	go run ./bench/identity --observations 5000000
+	go run ./bench/workbook
 
 .PHONY: bench-data
 bench-data: ## generate a year of BENCH_EVENTS events into BENCH_DIR
