@@ -94,6 +94,9 @@ func validStaging(dir string) bool {
 
 // publishable says whether a publication of the date may hold an object at key.
 func publishable(key string, date Date) bool {
+	if _, ok := DigestNumber(key); ok {
+		return true
+	}
 	dir, _ := path.Split(key)
 	table, isLog := tableOf(key)
 	return validKey(key) == nil && inSnapshot(key, date) && (!isLog || dir == LogDir(table, date))

@@ -75,11 +75,12 @@ func (s *Lease) Begin(ctx context.Context, run RunInfo) (*Publication, error) {
 	}, nil
 }
 
-// Create begins an object that will stand at key: one of LogPart, AuditKey or ReportKey of the publication's date.
+// Create begins an object that will stand at key: one of LogPart, AuditKey or ReportKey of the publication's
+// date, or a DigestKey.
 // Its content type is kept in the manifest, and in the bucket where that keeps one. Cancelling ctx drops it.
 func (p *Publication) Create(ctx context.Context, key, contentType string) (*Object, error) {
 	if !publishable(key, p.run.SnapshotDate) {
-		return nil, fmt.Errorf("create %s: a publication of %s holds objects below %s<table>/snapshot_date=%s/, %s and %s only",
+		return nil, fmt.Errorf("create %s: a publication of %s holds objects below %s<table>/snapshot_date=%s/, %s and %s, and digests, only",
 			key, p.run.SnapshotDate, logsDir, p.run.SnapshotDate, AuditKey(p.run.SnapshotDate, ""), ReportKey(p.run.SnapshotDate, ""))
 	}
 	p.mu.Lock()
