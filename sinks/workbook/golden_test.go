@@ -158,7 +158,7 @@ func TestOpenpyxl(t *testing.T) {
 	if d.Title != o.Title || d.Subject != o.Subject || d.Created != "2026-11-21T02:30:00" || d.Creator != "usagereport" {
 		t.Errorf("properties: %q %q %q %q", d.Title, d.Subject, d.Created, d.Creator)
 	}
-	if s := d.Sheets[0]; s.Name != "Summary" || s.Charts != 2 || s.Freeze != "" || !s.Landscape || !reflect.DeepEqual(s.Merged, []string{"A47:K47", "A50:K50", "A53:K53"}) {
+	if s := d.Sheets[0]; s.Name != "Summary" || s.Charts != 2 || s.Freeze != "" || s.Landscape || !reflect.DeepEqual(s.Merged, []string{"A47:K47", "A50:K50", "A53:K53"}) {
 		t.Errorf("Summary: %+v", s)
 	}
 	for i, s := range sheets {

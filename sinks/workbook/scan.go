@@ -7,7 +7,6 @@ import (
 	"io"
 	"math"
 	"strconv"
-	"unicode/utf8"
 )
 
 // cellKind is what a cell holds.
@@ -342,61 +341,3 @@ func (c *cell) number() (int64, error) {
 
 // text returns the text that the XML stands for.
 func (c *cell) text() string { return string(unescape(c.raw)) }
-
-// unescape undoes appendText, and the escapes that excelize writes into headers.
-func unescape(raw []byte) []byte {
-	var out []byte
-	for i := 0; i < len(raw); {
-		switch {
-		case raw[i] == '&':
-			if r, n := entity(raw[i:]); n > 0 {
-				out = utf8.AppendRune(out, r)
-				i += n
-				continue
-			}
-		case raw[i] == '_' && looksEscaped(raw[i+1:]) && i+6 < len(raw) && raw[i+6] == '_':
-			r := rune(0)
-			for _, b := range raw[i+2 : i+6] {
-				r = r<<4 | rune(hexValue(b))
-			}
-			out = utf8.AppendRune(out, r)
-			i += 7
-			continue
-		}
-		out = append(out, raw[i])
-		i++
-	}
-	return out
-}
-
-// entity returns the character that text begins with an entity for, and the entity's length, 0 if there is none.
-func entity(text []byte) (rune, int) {
-	end := bytes.IndexByte(text[:min(len(text), 12)], ';')
-	if end < 0 {
-		return 0, 0
-	}
-	switch body := string(text[1:end]); body {
-	case "amp":
-		return '&', end + 1
-	case "lt":
-		return '<', end + 1
-	case "gt":
-		return '>', end + 1
-	case "quot":
-		return '"', end + 1
-	case "apos":
-		return '\'', end + 1
-	default:
-		if len(body) < 2 || body[0] != '#' {
-			return 0, 0
-		}
-		digits, base := body[1:], 10
-		if digits[0] == 'x' {
-			digits, base = digits[1:], 16
-		}
-		if n, err := strconv.ParseUint(digits, base, 21); err == nil {
-			return rune(n), end + 1
-		}
-	}
-	return 0, 0
-}

@@ -62,8 +62,8 @@ func TestCells(t *testing.T) {
 
 // Times are whole seconds of the wall clock, on either side of 1970 and of changes of the clock.
 func TestTimes(t *testing.T) {
-	utc := func(y int, m time.Month, d, h, min, s, ns int) time.Time {
-		return time.Date(y, m, d, h, min, s, ns, time.UTC)
+	utc := func(y int, m time.Month, d, hour, minute, s, ns int) time.Time {
+		return time.Date(y, m, d, hour, minute, s, ns, time.UTC)
 	}
 	var rows [][]any
 	var want []string
