@@ -131,6 +131,9 @@ func rowsOf(t *testing.T, key string, data []byte) (rows []string) {
 	if strings.HasSuffix(key, ".zip") {
 		return cellsOf(t, key, data)
 	}
+	if strings.HasPrefix(key, "audit_log.") {
+		return strings.Split(string(data), "\n")
+	}
 	table, _, _ := strings.Cut(key, "/")
 	def, ok := dictionary.LogTable(table)
 	if !ok {
@@ -237,6 +240,9 @@ func newScenario(t *testing.T, seed uint64, order *rand.Rand) *nightScenario {
 	}
 	if r.IntN(2) == 0 {
 		w.integrate()
+	}
+	if seed%3 != 1 {
+		w.watch()
 	}
 	for _, e := range w.streams() {
 		e.mode = pick(r, lookback, lookback, arrival, arrivalDay, dated, dated, undated)

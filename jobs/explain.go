@@ -85,7 +85,7 @@ func (r *nightRun) resolveKept(ctx context.Context, kept *events) (_ *integratio
 		none.Close()
 		r.tables.release()
 	}
-	for _, def := range integrationNames {
+	for _, def := range namesFor(dictionary.Integration) {
 		if r.tables.known[def.Name], err = r.knownBefore(ctx, def); err != nil {
 			done()
 			return nil, nil, err

@@ -23,9 +23,6 @@ const parquetType = "application/vnd.apache.parquet"
 
 // makeLogs makes the five logs into objects of the publication, and the same logs into a workbook, and checks them.
 func (r *nightRun) makeLogs(ctx context.Context, p *lake.Publication) (err error) {
-	if err := r.carry(ctx, usageNames); err != nil {
-		return err
-	}
 	past, err := r.history(ctx)
 	if err != nil {
 		return err
@@ -55,10 +52,10 @@ func (r *nightRun) makeLogs(ctx context.Context, p *lake.Publication) (err error
 	today, known := r.today(), r.known()
 	var activity, generations usage.Totals
 	r.night.progress().Stage("write logs")
-	if err := r.writeLog(ctx, p, dictionary.UserActivityLog, usage.UserActivityLog(run, today, known, logins, seen, &activity)); err != nil {
+	if err := r.writeLogAndSheet(ctx, p, dictionary.UserActivityLog, usage.UserActivityLog(run, today, known, logins, seen, &activity)); err != nil {
 		return err
 	}
-	if err := r.writeLog(ctx, p, dictionary.GenerationLog, usage.GenerationLog(run, today, known, gens, seen, &generations)); err != nil {
+	if err := r.writeLogAndSheet(ctx, p, dictionary.GenerationLog, usage.GenerationLog(run, today, known, gens, seen, &generations)); err != nil {
 		return err
 	}
 	for _, log := range []struct {
@@ -69,7 +66,7 @@ func (r *nightRun) makeLogs(ctx context.Context, p *lake.Publication) (err error
 		{dictionary.GroupMembersLog, usage.GroupMembersLog(run, today, known)},
 		{dictionary.AgentsLog, usage.AgentsLog(run, today, known)},
 	} {
-		if err := r.writeLog(ctx, p, log.def, one(log.rec)); err != nil {
+		if err := r.writeLogAndSheet(ctx, p, log.def, one(log.rec)); err != nil {
 			return err
 		}
 	}
@@ -130,8 +127,25 @@ func (r *nightRun) known() usage.Known {
 	}
 }
 
-// writeLog writes the records of a log, which it releases, as one Parquet object, and notes its checks.
-func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dictionary.Table, records iter.Seq2[arrow.Record, error]) error {
+// writeLogAndSheet is writeLog, and writes the same rows into the workbook of the logs.
+func (r *nightRun) writeLogAndSheet(ctx context.Context, p *lake.Publication, def *dictionary.Table, records iter.Seq2[arrow.Record, error]) error {
+	sheet, err := r.logBook.Sheet(def)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", r.logBook.name, err)
+	}
+	if err := r.writeLog(ctx, p, def, records, sheet.Write); err != nil {
+		return err
+	}
+	if err := sheet.Close(); err != nil {
+		return fmt.Errorf("write %s: %w", r.logBook.name, err)
+	}
+	return nil
+}
+
+// writeLog writes the records of a log, which it releases, as one Parquet object, hands them to also, and notes its
+// checks.
+func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dictionary.Table, records iter.Seq2[arrow.Record, error],
+	also ...func(arrow.Record) error) error {
 	key := lake.LogPart(def.Name, lake.Date(r.date.String()), 0)
 	object, err := p.Create(ctx, key, parquetType)
 	if err != nil {
@@ -143,10 +157,6 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 		return fmt.Errorf("write %s: %w", def.Name, err)
 	}
 	defer w.Discard()
-	sheet, err := r.logBook.Sheet(def)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", r.logBook.name, err)
-	}
 	order := parquetfile.NewOrderChecker(def)
 	defer order.Close()
 	var disorder error
@@ -154,16 +164,15 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 		if disorder == nil {
 			disorder = order.Check(rec)
 		}
-		if err := sheet.Write(rec); err != nil {
-			return err
+		for _, write := range also {
+			if err := write(rec); err != nil {
+				return err
+			}
 		}
 		return w.Write(rec)
 	})
 	if err != nil {
 		return fmt.Errorf("write %s: %w", def.Name, err)
-	}
-	if err := sheet.Close(); err != nil {
-		return fmt.Errorf("write %s: %w", r.logBook.name, err)
 	}
 	sum, err := w.Close()
 	if err != nil {
@@ -176,9 +185,7 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 		return err
 	}
 	log := lake.Log{Table: def.Name, SchemaVersion: def.Version, Rows: sum.Rows, Grain: def.SortOrder()}
-	if windowed(def) {
-		log.Window = yearWindow
-	}
+	log.Window, _ = r.windowOf(def)
 	r.logs, r.written[def] = append(r.logs, log), sum
 	r.checkLog(def, sum, disorder)
 	for i, f := range def.Fields {
@@ -190,9 +197,16 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 	return nil
 }
 
-// windowed tells the logs that hold the rolling year from those that hold how things are.
-func windowed(def *dictionary.Table) bool {
-	return def == dictionary.UserActivityLog || def == dictionary.GenerationLog
+// windowOf returns the window of a log and its name; a log of how things are today has none, and no name.
+func (r *nightRun) windowOf(def *dictionary.Table) (string, calendar.Days) {
+	w := calendar.Windows(r.date)
+	switch def {
+	case dictionary.UserActivityLog, dictionary.GenerationLog:
+		return yearWindow, w.Year
+	case dictionary.AuditLog:
+		return auditWindow, w.Audit
+	}
+	return "", calendar.Days{}
 }
 
 // metadata is the key-value metadata of a log's files (contract §2).
@@ -203,8 +217,8 @@ func (r *nightRun) metadata(def *dictionary.Table) map[string]string {
 		"usagereport.snapshot_date": r.date.String(), "usagereport.time_zone": r.zone.String(),
 		"usagereport.window_to": r.date.AddDays(-1).String(),
 	}
-	if windowed(def) {
-		m["usagereport.window_from"] = calendar.Windows(r.date).Year.From.String()
+	if name, days := r.windowOf(def); name != "" {
+		m["usagereport.window_from"] = days.From.String()
 	}
 	return m
 }

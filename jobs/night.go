@@ -16,6 +16,7 @@ import (
 	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/sinks/parquetfile"
 	"github.com/usagereport/usagereport/transforms/apipath"
+	"github.com/usagereport/usagereport/transforms/audit"
 	"github.com/usagereport/usagereport/transforms/calendar"
 	"github.com/usagereport/usagereport/transforms/facts"
 	"github.com/usagereport/usagereport/transforms/integration"
@@ -39,8 +40,9 @@ type nightRun struct {
 	tables   *tables
 	logins   *eventSet // these two of the usage domain,
 	gens     *eventSet
-	syncs    *eventSet // these of the integration domain; nil when it is not bound
+	syncs    *eventSet // these of the integration domain,
 	seen     *eventSet
+	audit    *eventSet // this of the audit domain; nil when the domain is not bound
 	warnings []string
 	checks   []lake.Check
 	logs     []lake.Log
@@ -81,7 +83,7 @@ func (n *Night) newRun(req Request, now time.Time) *nightRun {
 	r := &nightRun{
 		night: n, zone: n.Config.Location(), full: req.Full, dry: req.DryRun, started: now,
 		time: req.RunTime, datasets: map[string]*dataset{}, written: map[*dictionary.Table]parquetfile.Summary{},
-		domains: n.Config.Domains() & (dictionary.Usage | dictionary.Integration),
+		domains: n.Config.Domains(),
 	}
 	if r.time.IsZero() {
 		r.time = now
@@ -108,8 +110,9 @@ func (n *Night) newRun(req Request, now time.Time) *nightRun {
 func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	defer recovered(&err)
 	if r.domains == 0 {
-		return fmt.Errorf("%w: neither the usage nor the integration domain is bound, so there is nothing to publish; bind %v or %v",
-			ErrConfig, tableNames(dictionary.DatasetsOf(dictionary.Usage)), tableNames(dictionary.DatasetsOf(dictionary.Integration)))
+		return fmt.Errorf("%w: neither the usage, the audit nor the integration domain is bound, so there is nothing to publish; bind %v, %v or %v",
+			ErrConfig, tableNames(dictionary.DatasetsOf(dictionary.Usage)), tableNames(dictionary.DatasetsOf(dictionary.Audit)),
+			tableNames(dictionary.DatasetsOf(dictionary.Integration)))
 	}
 	temp, err := newScratch(r.night.Scratch)
 	if err != nil {
@@ -131,16 +134,8 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 		return err
 	}
 	defer r.tables.release()
-	if r.domains&dictionary.Usage != 0 {
-		if err := r.makeLogs(ctx, publication); err != nil {
-			return err
-		}
-		r.sortLogs()
-	}
-	if r.domains&dictionary.Integration != 0 {
-		if err := r.makeReports(ctx, publication); err != nil {
-			return err
-		}
+	if err := r.make(ctx, publication); err != nil {
+		return err
 	}
 	out.Manifest = lake.Manifest{
 		RunInfo: r.info(), Datasets: r.summaries(), Logs: r.logs, Workbooks: r.books, Identity: r.identity,
@@ -159,6 +154,30 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	out.Published = true
 	// What is published stays published: state that is not saved only costs the next night what this one read.
 	return r.save(ctx)
+}
+
+// make makes what the bound domains publish into objects of the publication.
+func (r *nightRun) make(ctx context.Context, p *lake.Publication) error {
+	if err := r.carry(ctx, namesFor(r.domains)); err != nil {
+		return err
+	}
+	if r.domains&dictionary.Usage != 0 {
+		if err := r.makeLogs(ctx, p); err != nil {
+			return err
+		}
+		r.sortLogs()
+	}
+	if r.domains&dictionary.Audit == 0 {
+		if err := r.keepDigest(ctx, p); err != nil {
+			return err
+		}
+	} else if err := r.makeAudit(ctx, p); err != nil {
+		return err
+	}
+	if r.domains&dictionary.Integration != 0 {
+		return r.makeReports(ctx, p)
+	}
+	return nil
 }
 
 // read opens the sources, reads what is new and closes them again.
@@ -208,13 +227,18 @@ func (r *nightRun) forgive(err error) error {
 	return nil
 }
 
-// Tables that old events take names from.
-var (
-	usageNames = []*dictionary.Table{
+// namesFor returns the tables that old events of the domains take names from.
+func namesFor(domains dictionary.Domain) (tables []*dictionary.Table) {
+	for _, t := range []*dictionary.Table{
 		dictionary.Workspaces, dictionary.Members, dictionary.Agents, dictionary.Canvases, dictionary.Grids,
+		dictionary.Systems, dictionary.Integrations, dictionary.ProjectPairs,
+	} {
+		if t.UsedBy(domains) {
+			tables = append(tables, t)
+		}
 	}
-	integrationNames = []*dictionary.Table{dictionary.Systems, dictionary.Integrations, dictionary.ProjectPairs}
-)
+	return tables
+}
 
 func (r *nightRun) readEvents(ctx context.Context) error {
 	if r.domains&dictionary.Usage != 0 {
@@ -236,6 +260,10 @@ func (r *nightRun) readEvents(ctx context.Context) error {
 			}
 		}
 	}
+	if r.domains&dictionary.Audit != 0 {
+		r.audit = r.newEvents(audit.Facts(r.zone))
+		r.audit.prepare = func() func(arrow.Record) (arrow.Record, error) { return audit.Prepare(r.night.Mem) }
+	}
 	for _, e := range r.events() {
 		if err := e.readAll(ctx); err != nil {
 			return err
@@ -246,7 +274,7 @@ func (r *nightRun) readEvents(ctx context.Context) error {
 
 // events returns the event datasets of the run.
 func (r *nightRun) events() (all []*eventSet) {
-	for _, e := range []*eventSet{r.logins, r.gens, r.syncs, r.seen} {
+	for _, e := range []*eventSet{r.logins, r.gens, r.audit, r.syncs, r.seen} {
 		if e != nil {
 			all = append(all, e)
 		}
@@ -274,6 +302,9 @@ func (r *nightRun) info() lake.RunInfo {
 	if r.domains&dictionary.Usage != 0 {
 		windows = append(windows, window(yearWindow, w.Year))
 	}
+	if r.domains&dictionary.Audit != 0 {
+		windows = append(windows, window(auditWindow, w.Audit))
+	}
 	if r.domains&dictionary.Integration != 0 {
 		windows = append(windows, window(sixMonthsWindow, w.SixMonths), window(oneYearWindow, w.OneYear))
 	}
@@ -286,6 +317,7 @@ func (r *nightRun) info() lake.RunInfo {
 // Names of windows in the manifest.
 const (
 	yearWindow      = "rolling_year"
+	auditWindow     = "audit"
 	sixMonthsWindow = "last_6_months"
 	oneYearWindow   = "last_1_year"
 )

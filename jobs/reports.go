@@ -33,9 +33,6 @@ const largest = 10
 
 // makeReports makes the usage reports into an object of the publication, and checks them.
 func (r *nightRun) makeReports(ctx context.Context, p *lake.Publication) (err error) {
-	if err := r.carry(ctx, integrationNames); err != nil {
-		return err
-	}
 	syncs, err := r.syncs.merger(ctx, r.syncs.runs)
 	if err != nil {
 		return err

@@ -90,17 +90,22 @@ func logsOf(t *testing.T, b *blob.Bucket, date string) map[string][]byte {
 	t.Helper()
 	logs := sinktest.Dump(t, b, "logs/")
 	maps.DeleteFunc(logs, func(key string, _ []byte) bool { return !strings.Contains(key, "snapshot_date="+date+"/") })
-	if len(logs) != 5 {
-		t.Fatalf("%d logs of %s published, want 5", len(logs), date)
+	want := 5
+	if _, ok := logs["audit_log/snapshot_date="+date+"/part-00000.parquet"]; ok {
+		want++
+	}
+	if len(logs) != want {
+		t.Fatalf("%d logs of %s published, want %d", len(logs), date, want)
 	}
 	return logs
 }
 
-// snapshotOf returns the logs and the reports of a date by key.
+// snapshotOf returns the logs, the reports and the text files of the audit log of a date by key.
 func snapshotOf(t *testing.T, b *blob.Bucket, date string) map[string][]byte {
 	t.Helper()
 	all := logsOf(t, b, date)
 	maps.Copy(all, sinktest.Dump(t, b, "reports/"+date+"/"))
+	maps.Copy(all, sinktest.Dump(t, b, "audit/"+date+"/"))
 	return all
 }
 

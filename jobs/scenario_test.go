@@ -99,6 +99,8 @@ func (c *change) event() event {
 		return c.sync()
 	case c.w.seen:
 		return c.sight()
+	case c.w.audits:
+		return c.act()
 	}
 	e := event{"workspace_id": pick(r, "w1", "w1", "w2", "wx"), "user_id": pick(r, "u1", "u2", "u3", "u4", "ghost")}
 	e[c.s.instant] = stamp(c.instant())
@@ -159,6 +161,33 @@ func (c *change) sight() event {
 	}
 	if r.IntN(40) == 0 {
 		delete(e, "interaction_type")
+	}
+	return e
+}
+
+// act makes an audit event nobody has seen before.
+func (c *change) act() event {
+	r := c.rng
+	c.next++
+	e := event{
+		"event_id": fmt.Sprintf("e%d", c.next), "workspace_id": pick(r, "w1", "w1", "w2", "wx"), "occurred_at": stamp(c.instant()),
+		"action":     pick(r, "member.added", "member.removed", "member.role_updated", "email_invite.created", "export.started"),
+		"arrived_at": c.arrived(),
+	}
+	for _, f := range []struct {
+		field  string
+		values []string
+	}{
+		{"actor_user_id", []string{"", "u1", "u2", "ghost"}}, {"actor_email", []string{"", "", "=then@x.org"}},
+		{"target_user_id", []string{"", "u3", "u4"}}, {"target_email", []string{"", "", "u3@x.org"}},
+		{"old_role", []string{"", "member"}}, {"new_role", []string{"", "admin", "odd"}}, {"ip_address", []string{"", "192.0.2.1"}},
+	} {
+		if v := pick(r, f.values...); v != "" {
+			e[f.field] = v
+		}
+	}
+	if r.IntN(40) == 0 {
+		delete(e, "workspace_id")
 	}
 	return e
 }
@@ -405,6 +434,9 @@ func (s *nightScenario) changeState() {
 		delete(row, "canvas_name")
 	case "workspaces":
 		row["workspace_name"] = "Space" + suffix
+		if s.w.audits != nil {
+			row["plan"] = pick(s.rng, "Business", "Business", "Pro")
+		}
 	case "systems":
 		row["system_name"] = pick(s.rng, "Jira", "GitHub", "Wiki", "Desk") // two may share a name
 	case "integrations", "project_pairs":

@@ -14,7 +14,9 @@ import (
 	"github.com/usagereport/usagereport/sinks/archive"
 	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/sinks/parquetfile"
+	"github.com/usagereport/usagereport/sinks/textfile"
 	"github.com/usagereport/usagereport/sinks/workbook"
+	"github.com/usagereport/usagereport/transforms/audit/chain"
 )
 
 // Verification is what Verify found.
@@ -23,11 +25,12 @@ type Verification struct {
 	Objects  int   // whose length and SHA-256 were compared
 	Bytes    int64 // read for it
 	Rows     map[string]int64
+	Digests  int64 // of audit logs, each of which follows from those before it
 }
 
 // Verify reads a published snapshot again: every object against the manifest, every log's rows against its schema, its
-// order and grain, and the figures of the manifest, and every workbook's sheets against those figures. With an empty date
-// it takes the newest. Workbooks are opened in a temporary file in folder temp, the system's if that is empty. The error
+// order and grain, and the figures of the manifest, every workbook's sheets against those figures, and the audit log against
+// its digest, and that against all before it. With an empty date it takes the newest. Workbooks are opened in a temporary file in folder temp, the system's if that is empty. The error
 // names every problem and wraps lake.ErrCorrupt, or tells why it could not read.
 func Verify(ctx context.Context, l *lake.Lake, date lake.Date, temp string) (*Verification, error) {
 	var m *lake.Manifest
@@ -62,7 +65,23 @@ func Verify(ctx context.Context, l *lake.Lake, date lake.Date, temp string) (*Ve
 			errs = append(errs, fmt.Errorf("%s in %s: %w", w.Name, w.Archive, err))
 		}
 	}
+	if slices.ContainsFunc(m.Logs, func(log lake.Log) bool { return log.Table == dictionary.AuditLog.Name }) {
+		errs = append(errs, asCorrupt("audit log", verifyAudit(ctx, l, m)))
+	}
+	v.Digests, err = verifyChain(ctx, l)
+	errs = append(errs, asCorrupt("digests of audit logs", err))
 	return v, errors.Join(errs...)
+}
+
+// asCorrupt makes what was changed after its publication lake.ErrCorrupt, too.
+func asCorrupt(what string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, chain.ErrTampered) || errors.Is(err, textfile.ErrFormat):
+		return fmt.Errorf("%s: %w: %w", what, lake.ErrCorrupt, err)
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // verifyBook opens a workbook of a zip again and compares what it holds with the manifest.

@@ -75,11 +75,13 @@ type world struct {
 	settings     string // further lines of the config
 	logins, gens *stream
 	syncs, seen  *stream          // nil without the integration domain
+	audits       *stream          // nil without the audit domain
 	tables       map[string]table // of the current state
 	order        *rand.Rand       // not nil: rows are written in its order
 
 	sources  string             // further lines of sources
 	bindings map[string]string  // of datasets, in place of their own
+	unbound  []string           // datasets that the config leaves out
 	extra    map[string][]event // further rows of tables, whatever their key
 	raw      map[string][]byte  // further files of the events folder
 	database []byte             // not nil: what stands where the database should
@@ -152,7 +154,17 @@ func (w *world) streams() []*stream {
 	if w.syncs != nil {
 		all = append(all, w.syncs, w.seen)
 	}
+	if w.audits != nil {
+		all = append(all, w.audits)
+	}
 	return all
+}
+
+// watch adds the audit domain, without events.
+func (w *world) watch() {
+	w.audits = &stream{name: "audit_events", instant: "occurred_at", mode: lookback, lookback: 3, format: "jsonl", columns: []string{"event_id",
+		"workspace_id", "occurred_at", "action", "actor_user_id", "actor_email", "target_user_id", "target_email", "old_role", "new_role",
+		"invite_id", "ip_address"}, files: map[string][]event{}, version: map[string]int{}}
 }
 
 // integrate adds the integration domain: three systems, two integrations, two pairs of projects, no events.
@@ -226,7 +238,9 @@ func (w *world) text() string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(lines)) {
-		b.WriteString(lines[name])
+		if !slices.Contains(w.unbound, name) {
+			b.WriteString(lines[name])
+		}
 	}
 	return b.String()
 }

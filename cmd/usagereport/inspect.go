@@ -68,7 +68,8 @@ func newVerify() *cobra.Command {
 		Use:   "verify",
 		Short: "Read a published snapshot again and compare it with its manifest",
 		Long: `verify reads every object of a snapshot and compares length and SHA-256 with the manifest, then reads the rows:
-schema, order, grain, and the totals that the manifest gives, and opens the workbooks and compares their figures.`,
+schema, order, grain, and the totals that the manifest gives, and opens the workbooks and compares their figures. It
+compares every day of the audit log with the digest of its publication, and checks that the digests follow from each other.`,
 		Example: `  usagereport verify --config usagereport.yaml
   usagereport verify --config usagereport.yaml --date 2026-11-21`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -97,6 +98,9 @@ schema, order, grain, and the totals that the manifest gives, and opens the work
 			}
 			for _, b := range v.Manifest.Workbooks {
 				fmt.Fprintf(w, "  %s: %s, as the manifest says\n", b.Name, counted(len(b.Sheets), "sheet"))
+			}
+			if v.Digests > 0 {
+				fmt.Fprintf(w, "  audit log: every day as it was published; %s, each follows from those before it\n", counted(int(v.Digests), "digest"))
 			}
 			return nil
 		},
