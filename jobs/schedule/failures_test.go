@@ -3,6 +3,7 @@ package schedule
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -302,6 +303,52 @@ func TestHealth(t *testing.T) {
 		h.Tell(Status{State: "stopped"})
 		if h.Alive().Problem == "" {
 			t.Error("alive after it stopped")
+		}
+	})
+}
+
+// A date that grew too old while its run went on is not tried again, and those after it go on.
+func TestRunThatOutlivesItsDate(t *testing.T) {
+	bubble(t, "and fails", func(t *testing.T) {
+		w := newWorld(t, "UTC", "2026-11-21T02:00:00Z", "2026-11-20")
+		first := true
+		v := w.serve(t, func(s *Scheduler) {
+			s.CatchUpDays, s.Deadline = 0, 48*time.Hour
+			run := s.Run
+			s.Run = func(ctx context.Context, d calendar.Date) error {
+				if first {
+					first = false
+					time.Sleep(30 * time.Hour)
+					return errDown
+				}
+				return run(ctx, d)
+			}
+		})
+		w.until(instant(t, "2026-11-22T08:00:00Z"))
+		if s := v.Healthy(); s.Running == nil || len(s.Due) != 1 || s.Due[0] != "2026-11-22" {
+			t.Errorf("the status: %+v", s)
+		}
+		w.until(instant(t, "2026-11-22T09:00:00Z"))
+		v.end()
+		if got := w.tries(); len(got) != 1 || got[0] != "2026-11-22 at 11-22 08:30" {
+			t.Errorf("got %q", got)
+		}
+		if s := v.Healthy(); len(s.Failing) != 0 || s.LastRun.Date != "2026-11-22" {
+			t.Errorf("the status: %+v", s)
+		}
+	})
+}
+
+// Dates that nobody will make are told once.
+func TestGapIsTold(t *testing.T) {
+	bubble(t, "once", func(t *testing.T) {
+		w := newWorld(t, "UTC", "2026-11-21T12:00:00Z", "2026-11-01", "2026-11-10", "2026-11-11")
+		var log strings.Builder
+		v := w.serve(t, func(s *Scheduler) { s.Log = slog.New(slog.NewTextHandler(&log, nil)) })
+		w.until(instant(t, "2026-11-24T12:00:00Z"))
+		v.end()
+		if n := strings.Count(log.String(), "missed longer ago"); n != 1 || !strings.Contains(log.String(), "from=2026-11-12 to=2026-11-13 dates=2") {
+			t.Errorf("told %d times:\n%s", n, log.String())
 		}
 	})
 }

@@ -88,15 +88,15 @@ func (n *nights) step(ctx context.Context) time.Duration {
 	if n.stale && !n.paused() && !n.list(ctx) {
 		return n.untilNext()
 	}
-	date, ok := n.choose()
-	if !ok {
+	if _, ok := n.choose(); !ok {
 		return n.untilNext()
 	}
 	// Nobody says that this is the only one who publishes.
 	if !n.list(ctx) {
 		return n.untilNext()
 	}
-	if date, ok = n.choose(); !ok {
+	date, ok := n.choose()
+	if !ok {
 		return n.untilNext()
 	}
 	err := n.run(ctx, date)
