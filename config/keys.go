@@ -148,7 +148,7 @@ func sections() []section {
 			doc: "How messages go out as e-mail.",
 			keys: []key{
 				{name: "server", kind: "URL", required: true,
-					doc: "`smtp://user:password@host:587`, which has to offer STARTTLS unless the host is this machine, or `smtps://user:password@host:465` for TLS from the start. User and password go together and may be missing; 587 and 465 are the ports if none is given."},
+					doc: "`smtp://user:password@host:587`, which has to offer STARTTLS unless the host is this machine and there is no user, or `smtps://user:password@host:465` for TLS from the start. User and password go together and may be missing; 587 and 465 are the ports if none is given."},
 				{name: "from", kind: "address", required: true, doc: "The sender, such as `usagereport@acme.example`."},
 				{name: "to", kind: "list of addresses", required: true, doc: "The recipients."},
 			},

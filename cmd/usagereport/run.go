@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/jobs/notify"
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
@@ -51,7 +52,7 @@ Days up to the day before the run date are in. A run that fails publishes nothin
 				return err
 			}
 			show := watch(n)
-			out, err := n.Run(c.Context(), req)
+			out, err := nightly(c.Context(), n, req, new(notify.Told))
 			show.end()
 			if err != nil {
 				return err

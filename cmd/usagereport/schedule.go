@@ -16,6 +16,7 @@ import (
 
 	"github.com/usagereport/usagereport/config"
 	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/jobs/notify"
 	"github.com/usagereport/usagereport/jobs/schedule"
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
@@ -57,6 +58,7 @@ type daemon struct {
 	path    string
 	night   *jobs.Night    // with the config from the start
 	current *config.Config // of the newest run; only runs touch it
+	word    notify.Told    // what runs have told people; likewise
 	told    func(schedule.Status)
 	health  schedule.Health
 	silent  bool // the status file could not be written, and that was said
@@ -118,7 +120,7 @@ func (d *daemon) run(ctx context.Context, date calendar.Date) error {
 	d.reload(ctx)
 	n := *d.night
 	n.Config = d.current
-	_, err := n.Run(ctx, jobs.Request{Date: &date})
+	_, err := nightly(ctx, &n, jobs.Request{Date: &date}, &d.word)
 	return err
 }
 
