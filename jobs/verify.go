@@ -29,9 +29,10 @@ type Verification struct {
 }
 
 // Verify reads a published snapshot again: every object against the manifest, every log's rows against its schema, its
-// order and grain, and the figures of the manifest, every workbook's sheets against those figures, and the audit log against
-// its digest, and that against all before it. With an empty date it takes the newest. Workbooks are opened in a temporary file in folder temp, the system's if that is empty. The error
-// names every problem and wraps lake.ErrCorrupt, or tells why it could not read.
+// order and grain, and the figures of the manifest, every workbook's sheets against those figures, and every day of the
+// audit log against its digest, and that against all before it. With an empty date it takes the newest. Workbooks are
+// opened in a temporary file in folder temp, the system's if that is empty. The error names every problem and wraps
+// lake.ErrCorrupt, or tells why it could not read.
 func Verify(ctx context.Context, l *lake.Lake, date lake.Date, temp string) (*Verification, error) {
 	var m *lake.Manifest
 	var err error
