@@ -85,7 +85,7 @@ func TestEverywhere(t *testing.T) {
 			first := run(t, w, b, firstNight, jobs.Request{})
 			lay.next(w)
 			second := run(t, w, b, secondNight, jobs.Request{})
-			firstLogs, secondLogs := logsOf(t, b, "2026-11-20"), logsOf(t, b, "2026-11-21")
+			firstFiles, secondFiles := snapshotOf(t, b, "2026-11-20"), snapshotOf(t, b, "2026-11-21")
 			lay.checkWorld(t, first, second)
 
 			for _, s := range servers {
@@ -101,9 +101,9 @@ func TestEverywhere(t *testing.T) {
 						}
 						at.bucketURL, at.bucket, at.lake = bucketURL, b, openLake(t, b, bucketURL, "lake")
 						w := lay.world(t)
-						at.night(t, w, firstNight, first, firstLogs)
+						at.night(t, w, firstNight, first, firstFiles)
 						lay.next(w)
-						at.night(t, w, secondNight, second, secondLogs)
+						at.night(t, w, secondNight, second, secondFiles)
 					})
 				})
 			}
@@ -118,8 +118,11 @@ func eventID(n int) string { return fmt.Sprintf("0198c0de-0000-7000-8000-%012x",
 func (lay layout) world(t *testing.T) *world {
 	w := newWorld(t, "Australia/Lord_Howe")
 	w.settings = "quality: { max_rejected_ratio: 0.1 }\n"
-	w.logins.mode, w.gens.mode = lay.logins, lay.gens
-	w.logins.format, w.gens.format = lay.format, lay.format
+	w.integrate()
+	w.logins.mode, w.gens.mode, w.syncs.mode, w.seen.mode = lay.logins, lay.gens, lay.logins, lay.gens
+	for _, s := range w.streams() {
+		s.format = lay.format
+	}
 	w.set("members", event{"workspace_id": "w1", "user_id": "u4", "user_name": "Zoë “O'Hara”; ☃", "user_email": "", "user_role": "admin",
 		"user_department": "R&D", "user_active": "0", "created_at": "2025-03-09T06:59:59.999999Z", "revoked_at": "2026-11-01T04:30:00Z",
 		"first_login_at": "2019-12-31T23:00:00.000001Z"})
@@ -164,13 +167,30 @@ func (lay layout) add(w *world, i int, at, arrived time.Time) {
 	optional("generation_agent_type", pickBy(i, "", "", "Custom – Studio (Public)"))
 	optional("used_iq", pickBy(i, "1", "", "0"))
 	optional("content_generations", pickBy(i, "", "7"))
-	w.logins.rows, w.gens.rows = append(w.logins.rows, l), append(w.gens.rows, g)
+	sync := event{"event_id": eventID(i), "integration_id": pickBy(i, "i1", "i2"), "end_system_id": pickBy(i, "s1", "s2", "s3"),
+		"entity_type": pickBy(i, "Issue", "Page"), "entity_id": fmt.Sprint(i % 20), "synced_at": stamp(at), "arrived_at": stamp(arrived),
+		"succeeded": pickBy(i, "1", "1", "0")}
+	if i%4 > 0 {
+		sync["system1_project"], sync["system2_project"] = "p1", pickBy(i, "q1", "Ω “2”")
+	}
+	sight := event{"system_id": pickBy(i, "s1", "s2", "s3"), "interaction_type": pickBy(i, "Mention", "Update"), "observed_at": stamp(at),
+		"arrived_at": stamp(arrived)}
+	for field, value := range map[string]string{
+		"email": pickBy(i, fmt.Sprintf("Ann.%d@x.org", i%9), ""), "username": pickBy(i, "", fmt.Sprintf("ann.%d", i%7), fmt.Sprint("bo", i%5)),
+		"display_name": pickBy(i, "", "Straße; “Zoë”"), "service_account": pickBy(i, "", "0", "1"),
+	} {
+		if value != "" {
+			sight[field] = value
+		}
+	}
 	delivered := arrived
 	if i < 60 {
 		delivered = firstNight.AddDate(0, -i/10, -1) // few files: some servers take their time for each
 	}
 	file := delivered.Format(time.DateOnly) + "/all." + lay.format
-	w.logins.files[file], w.gens.files[file] = append(w.logins.files[file], l), append(w.gens.files[file], g)
+	for s, e := range map[*stream]event{w.logins: l, w.gens: g, w.syncs: sync, w.seen: sight} {
+		s.rows, s.files[file] = append(s.rows, e), append(s.files[file], e)
+	}
 }
 
 func pickBy(i int, from ...string) string { return from[i%len(from)] }
@@ -192,7 +212,13 @@ func (lay layout) checkWorld(t *testing.T, first, second *jobs.Outcome) {
 
 // byDays tells that the dataset is a table whose days are read again, where an event that comes again replaces itself.
 func (lay layout) byDays(dataset string) bool {
-	return dataset == "logins" && lay.logins == lookback || dataset == "generations" && lay.gens == lookback
+	switch dataset {
+	case "logins", "sync_events":
+		return lay.logins == lookback
+	case "generations":
+		return lay.gens == lookback
+	}
+	return dataset == "user_observations" // which have no ids: to be seen again is nothing special
 }
 
 // home is where a world lives and publishes.
@@ -208,7 +234,7 @@ type home struct {
 const sourceFolder = "events/"
 
 // night moves the world in, makes a run there and compares what it published.
-func (h *home) night(t *testing.T, w *world, at time.Time, want *jobs.Outcome, logs map[string][]byte) {
+func (h *home) night(t *testing.T, w *world, at time.Time, want *jobs.Outcome, files map[string][]byte) {
 	t.Helper()
 	date := string(want.Manifest.SnapshotDate)
 	w.write(t)
@@ -231,9 +257,12 @@ func (h *home) night(t *testing.T, w *world, at time.Time, want *jobs.Outcome, l
 	if err != nil {
 		t.Fatalf("night of %s: %v", date, err)
 	}
-	published := sinktest.Dump(t, h.bucket, "lake/logs/")
-	maps.DeleteFunc(published, func(key string, _ []byte) bool { return !strings.Contains(key, "snapshot_date="+date+"/") })
-	report(t, date, logs, published)
+	published := sinktest.Dump(t, h.bucket, "lake/reports/"+date+"/")
+	maps.Copy(published, sinktest.Dump(t, h.bucket, "lake/logs/"))
+	maps.DeleteFunc(published, func(key string, _ []byte) bool {
+		return !strings.Contains(key, "snapshot_date="+date+"/") && !strings.HasSuffix(key, ".zip")
+	})
+	report(t, date, files, published)
 	for i, d := range got.Manifest.Datasets {
 		if d != want.Manifest.Datasets[i] {
 			t.Errorf("%s: manifest says %+v, want %+v", date, d, want.Manifest.Datasets[i])
@@ -243,7 +272,7 @@ func (h *home) night(t *testing.T, w *world, at time.Time, want *jobs.Outcome, l
 		t.Errorf("%s: warnings %q, want %q", date, got.Manifest.Warnings, want.Manifest.Warnings)
 	}
 	v, err := jobs.Verify(t.Context(), h.lake, "", t.TempDir())
-	if err != nil || string(v.Manifest.SnapshotDate) != date || v.Objects != len(logs) {
+	if err != nil || string(v.Manifest.SnapshotDate) != date || v.Objects != len(files) {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
 	for _, f := range n.Check(t.Context()) {
@@ -300,7 +329,7 @@ func (h *home) fill(t *testing.T, w *world) {
 	for name, tab := range w.tables {
 		h.insert(t, db, name, tab.columns, slices.Collect(maps.Values(tab.rows)))
 	}
-	for _, s := range []*stream{w.logins, w.gens} {
+	for _, s := range w.streams() {
 		h.insert(t, db, s.name, append(slices.Clone(s.columns), "arrived_at"), s.rows)
 	}
 }

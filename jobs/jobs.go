@@ -83,6 +83,7 @@ func ExitCode(err error) int {
 		is   error
 		code int
 	}{
+		{lake.ErrHeld, ExitLease}, {lake.ErrLeaseLost, ExitRetry}, {lake.ErrUnconditional, ExitConfig},
 		{ErrCheck, ExitData}, {current.ErrConflict, ExitData}, {conform.ErrSchema, ExitData}, {lake.ErrCorrupt, ExitData},
 		{sources.ErrUnreadable, ExitData},
 		{config.ErrInvalid, ExitConfig}, {ErrConfig, ExitConfig}, {sources.ErrDenied, ExitConfig}, {sources.ErrNotFound, ExitConfig},

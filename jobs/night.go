@@ -120,7 +120,19 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	}
 	defer func() { err = errors.Join(err, temp.close()) }()
 
-	publication, err := r.night.Lake.Begin(ctx, r.info())
+	lease, err := r.night.Lake.Acquire(ctx, runID(r.date, r.time))
+	if err != nil {
+		return err
+	}
+	defer func() {
+		// One that cannot be released runs out; what the run did stands.
+		if releaseErr := lease.Release(context.WithoutCancel(ctx)); releaseErr != nil {
+			r.night.Log.Warn("the next run has to wait", "error", releaseErr)
+		}
+	}()
+	ctx, stop := lease.Guard(ctx)
+	defer stop()
+	publication, err := lease.Begin(ctx, r.info())
 	if err != nil {
 		return err
 	}
@@ -152,7 +164,11 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 		return err
 	}
 	out.Published = true
-	// What is published stays published: state that is not saved only costs the next night what this one read.
+	// What is published stays published: state that is not saved only costs the next night what this one read. It is
+	// saved by the holder of the lease alone, since it deletes what it does not name.
+	if err := lease.Renew(ctx); err != nil {
+		return fmt.Errorf("save the state: %w", err)
+	}
 	return r.save(ctx)
 }
 
