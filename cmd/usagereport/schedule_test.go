@@ -250,6 +250,7 @@ func TestKindsOfErrors(t *testing.T) {
 	}{
 		{errors.New("the network"), schedule.Retry},
 		{context.Canceled, schedule.Retry},
+		{fmt.Errorf("run: %w", lake.ErrHeld), schedule.Held},
 		{fmt.Errorf("run: %w", jobs.ErrCheck), schedule.Hopeless},
 		{fmt.Errorf("run: %w", config.ErrInvalid), schedule.Hopeless},
 	} {

@@ -20,7 +20,7 @@ type nights struct {
 	due    []calendar.Date // by the clock, oldest first, published or not
 	next   *scheduled      // when another date comes due; nil: never
 
-	stale     bool // published may be
+	stale     bool // published may be, so nothing is chosen by it
 	published map[calendar.Date]bool
 	first     calendar.Date  // of those; of no meaning while there are none
 	newest    calendar.Date  // of those, too
@@ -92,7 +92,7 @@ func (n *nights) list(ctx context.Context) bool {
 		return false
 	}
 	if err != nil {
-		n.listErr, n.stale = err, true
+		n.listErr = err
 		n.listTries++
 		n.pause(n.backoff(n.listTries))
 		n.Log.Error("what is published cannot be listed", "error", err, "again_in", n.pausedFor.String())
@@ -147,7 +147,7 @@ func (n *nights) open() []calendar.Date {
 // choose returns the date to make now, if there is one.
 func (n *nights) choose() (calendar.Date, bool) {
 	open := n.open()
-	if n.stale || n.paused() || len(open) == 0 {
+	if n.stale || len(open) == 0 {
 		return 0, false
 	}
 	if !n.gaveWay {
@@ -225,7 +225,9 @@ func (n *nights) ended(date calendar.Date, err error) {
 }
 
 // pause keeps everything from starting for a while.
-func (n *nights) pause(d time.Duration) { n.pausedAt, n.pausedFor = n.now(), d.Round(time.Second) }
+func (n *nights) pause(d time.Duration) {
+	n.pausedAt, n.pausedFor, n.stale = n.now(), d.Round(time.Second), true
+}
 
 // paused tells whether a pause is on. One that would begin only later is of a clock that was put back.
 func (n *nights) paused() bool {

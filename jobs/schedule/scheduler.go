@@ -85,14 +85,8 @@ func (s *Scheduler) Serve(ctx context.Context) {
 // step does what is to do now, and returns how long to wait for more.
 func (n *nights) step(ctx context.Context) time.Duration {
 	n.notice(n.now())
+	// Nobody says that this is the only one who publishes, so what is published is looked at before every run.
 	if n.stale && !n.paused() && !n.list(ctx) {
-		return n.untilNext()
-	}
-	if _, ok := n.choose(); !ok {
-		return n.untilNext()
-	}
-	// Nobody says that this is the only one who publishes.
-	if !n.list(ctx) {
 		return n.untilNext()
 	}
 	date, ok := n.choose()

@@ -109,6 +109,35 @@ func TestClockIsSet(t *testing.T) {
 	}
 }
 
+// A clock that was ahead for an hour, in which nothing could be made, leaves nothing behind: no dates to come, and no pause.
+func TestClockWasAhead(t *testing.T) {
+	bubble(t, "while the source was down", func(t *testing.T) {
+		w := newWorld(t, "UTC", "2026-11-21T12:00:00Z", "2026-11-20", "2026-11-21")
+		w.fails = down(t, "2026-12-01T00:00:00Z", "2026-12-02T00:00:00Z")
+		v := w.serve(t, nil)
+		w.set(instant(t, "2026-12-01T12:00:00Z"))
+		time.Sleep(time.Hour)
+		w.set(instant(t, "2026-11-21T13:00:00Z"))
+		w.until(instant(t, "2026-11-23T12:00:00Z"))
+		v.end()
+		if got := texts(w.done(t)); got != "2026-11-22 2026-11-23" {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
+func TestStartsOnTheSecond(t *testing.T) {
+	bubble(t, "whenever it was started", func(t *testing.T) {
+		w := newWorld(t, "UTC", "2026-11-20T12:00:17Z", "2026-11-20")
+		v := w.serve(t, nil)
+		w.until(instant(t, "2026-11-21T03:00:00Z"))
+		v.end()
+		if len(w.runs) != 1 || !w.runs[0].at.Equal(instant(t, "2026-11-21T02:30:00Z")) {
+			t.Errorf("got %+v", w.runs)
+		}
+	})
+}
+
 // A computer that sleeps stops the monotonic clock and not the wall clock.
 func TestSuspended(t *testing.T) {
 	bubble(t, "while it waits", func(t *testing.T) {
@@ -169,10 +198,11 @@ func TestTwoSchedulers(t *testing.T) {
 	bubble(t, "of one lake", func(t *testing.T) {
 		w := newWorld(t, "UTC", "2026-11-17T12:00:00Z", "2026-11-13", "2026-11-14")
 		a, b := w.serve(t, nil), w.serve(t, nil)
-		w.until(instant(t, "2026-11-21T12:00:00Z"))
+		w.until(instant(t, "2026-11-21T02:33:00Z"))
 		if p := a.Healthy().Problem + b.Healthy().Problem; p != "" {
 			t.Errorf("a problem: %s", p)
 		}
+		w.until(instant(t, "2026-11-21T12:00:00Z"))
 		a.end()
 		b.end()
 		if got := texts(w.done(t)); got != "2026-11-15 2026-11-16 2026-11-17 2026-11-18 2026-11-19 2026-11-20 2026-11-21" {
@@ -210,7 +240,7 @@ func TestStop(t *testing.T) {
 		if got, since := texts(w.done(t)), w.now().Sub(late); got != "2026-11-21" || since != 15*time.Second {
 			t.Errorf("published %s after %s", got, since)
 		}
-		if s := v.Healthy(); s.State != "stopped" || s.LastRun.Result != "published" || len(s.Due) != 0 || s.Problem == "" {
+		if s := v.Healthy(); s.State != "stopped" || s.LastRun.Result != "published" || s.Published != "2026-11-21" || len(s.Due) != 0 || s.Problem == "" {
 			t.Errorf("the status: %+v", s)
 		}
 	})

@@ -151,6 +151,7 @@ func TestDue(t *testing.T) {
 		{"America/New_York", "30 2 * * *", "2026-03-08T06:59:59Z", 0, "2026-03-07"},
 		{"America/New_York", "30 2 * * *", "2026-03-08T07:00:00Z", 1, "2026-03-07 2026-03-08"},
 		{"America/New_York", "30 1 * * *", "2026-11-01T05:30:00Z", 0, "2026-11-01"},
+		{"America/New_York", "30 1 * * *", "2026-11-01T06:10:00Z", 0, "2026-11-01"}, // 01:10 for the second time
 		{"Pacific/Apia", "30 2 * * *", "2011-12-30T13:00:00Z", 2, "2011-12-29 2011-12-31"},
 	} {
 		if got := texts(NewTimes(parse(t, c.spec), zone(t, c.zone), 0).Due(instant(t, c.now), c.days)); got != c.want {
