@@ -12,8 +12,8 @@ import (
 	"modernc.org/sqlite"
 )
 
-// schema is the application's own: its names and codes are not those of the data dictionary. signins has no primary
-// key, since rows reach it at least once.
+// schema is the application's own: its names and codes are not those of the data dictionary. signins and trail have
+// no primary key, since rows reach them at least once.
 const schema = `
 CREATE TABLE IF NOT EXISTS accounts (id TEXT PRIMARY KEY, title TEXT NOT NULL, tier TEXT);
 CREATE TABLE IF NOT EXISTS people (uid TEXT PRIMARY KEY, full_name TEXT, mail TEXT);
@@ -37,6 +37,11 @@ CREATE TABLE IF NOT EXISTS links (
 	link_id TEXT PRIMARY KEY, label TEXT, tool_a TEXT NOT NULL, tool_b TEXT NOT NULL, state TEXT NOT NULL, changed_at TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS link_projects (
 	link_id TEXT NOT NULL, project_a TEXT NOT NULL, project_b TEXT NOT NULL, enabled INTEGER NOT NULL, changed_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS trail (
+	id TEXT NOT NULL, account_id TEXT NOT NULL, noted_at TEXT NOT NULL, verb TEXT NOT NULL, by_uid TEXT, by_mail TEXT, to_uid TEXT,
+	to_mail TEXT, role_before TEXT, role_after TEXT, invite TEXT, address TEXT, arrived_at TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS trail_by_day ON trail (noted_at);
+CREATE INDEX IF NOT EXISTS trail_by_arrival ON trail (arrived_at);
 `
 
 // writeDatabase brings the database up to date: current state is written anew, logins are added, the oldest go.
@@ -117,6 +122,7 @@ func (c *Company) fill(ctx context.Context, tx *sql.Tx, arrived []delivery[login
 	for _, d := range arrived {
 		put.row("signins", d.row.id, d.row.workspace, null(d.row.user), d.row.at, d.at.UTC().Format(clockText))
 	}
+	c.trail.deliver(put)
 	return put.close()
 }
 

@@ -21,7 +21,7 @@ func TestConfigLoads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if cfg.Domains() != dictionary.Usage|dictionary.Integration || len(cfg.Datasets) != 15 || cfg.Timezone != Zone {
+	if cfg.Domains() != dictionary.Usage|dictionary.Audit|dictionary.Integration || len(cfg.Datasets) != 16 || cfg.Timezone != Zone {
 		t.Errorf("got domains %s, %d datasets, zone %s", cfg.Domains(), len(cfg.Datasets), cfg.Timezone)
 	}
 }

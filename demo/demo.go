@@ -62,6 +62,7 @@ type Company struct {
 	generations []delivery[generation] // that have not arrived yet
 	parts       map[string]*partition  // of the event files, by day of delivery
 	hub         *hub
+	trail       *trail
 	counts      Counts
 	news        []string
 }
@@ -75,6 +76,7 @@ type Counts struct {
 	Broken                                     int // rows that nothing can be made of
 	Files                                      int // in the bucket, the hub's included
 	Hub                                        HubCounts
+	Trail                                      TrailCounts
 }
 
 // HubCounts says the same of the integration domain: the connected systems, what was synchronised and who was seen.
@@ -110,6 +112,7 @@ func Write(ctx context.Context, o Options) (*Company, error) {
 	c.edges()
 	c.breakRows()
 	c.hub = newHub(c, o.Seed)
+	c.trail = newTrail(c, o.Seed)
 	if err := c.deliver(ctx, true); err != nil {
 		return nil, fmt.Errorf("make the demo in %s: %w", o.Dir, err)
 	}
@@ -123,7 +126,7 @@ func Write(ctx context.Context, o Options) (*Company, error) {
 
 // NextDay lets a day pass until the next night: a day of events, rows that come late, a file delivered again, a new
 // colleague, a renamed one, one who was removed, an agent renamed and one deleted; a system renamed, an integration
-// deleted, and two users who turn out to be one. The sources drop their oldest events.
+// deleted, and two users who turn out to be one; entries of the audit trail that come weeks late. The sources drop their oldest events.
 // Night, Counts and News change with it.
 func (c *Company) NextDay(ctx context.Context) error {
 	yesterday := c.night
@@ -133,6 +136,8 @@ func (c *Company) NextDay(ctx context.Context) error {
 	c.change(yesterday)
 	c.hub.live(c.night)
 	c.hub.change(yesterday)
+	c.trail.live(c.night)
+	c.trail.change(yesterday)
 	if err := c.deliver(ctx, false); err != nil {
 		return fmt.Errorf("let the day %s pass: %w", yesterday.Format(time.DateOnly), err)
 	}

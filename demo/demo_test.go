@@ -57,7 +57,7 @@ func contents(t *testing.T, dir string) map[string]string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, table := range []string{"accounts", "people", "memberships", "teams", "team_people", "team_assets", "bots", "signins", "tools", "links", "link_projects"} {
+	for _, table := range []string{"accounts", "people", "memberships", "teams", "team_people", "team_assets", "bots", "signins", "tools", "links", "link_projects", "trail"} {
 		sums[table] = rows(t, dir, "SELECT * FROM "+table)
 	}
 	return sums
@@ -174,6 +174,14 @@ func hasWhatItShould(t *testing.T, c *Company) {
 		{"duplicates", n.Duplicates, 300, 900},
 		{"late rows", n.Late, 500, 1500},
 		{"broken rows", n.Broken, 34, 34},
+		{"acts", n.Trail.Acts, 400, 900},
+		{"acts that came twice", n.Trail.Duplicates, 5, 50},
+		{"rows of the trail", number(t, c.dir, "SELECT count(*) FROM trail"), n.Trail.Acts, n.Trail.Acts},
+		{"acts in workspaces on the biz tier", number(t, c.dir, "SELECT count(*) FROM trail WHERE account_id IN (SELECT id FROM accounts WHERE tier = 'biz')"), 250, 600},
+		{"verbs", number(t, c.dir, "SELECT count(DISTINCT verb) FROM trail"), 10, 10},
+		{"roles changed", number(t, c.dir, "SELECT count(*) FROM trail WHERE role_before IS NOT NULL AND role_after IS NOT NULL"), 40, 300},
+		{"formulas as addresses", number(t, c.dir, "SELECT count(*) FROM trail WHERE to_mail LIKE '=%'"), 4, 6},
+		{"acts of the =cmd() member", number(t, c.dir, "SELECT count(*) FROM trail JOIN people ON uid = to_uid WHERE full_name = '=cmd()'"), 1, 20},
 		{"files", n.Files, 1280, 1560},
 		{"people in two workspaces", number(t, c.dir, "SELECT count(*) FROM (SELECT uid FROM memberships GROUP BY uid HAVING count(*) > 1)"), 10, 60},
 		{"revoked", number(t, c.dir, "SELECT count(*) FROM memberships WHERE is_active = 0"), 25, 60},
@@ -270,6 +278,9 @@ func letsADayPass(t *testing.T, c *Company) {
 	}
 	if n := len(generations(t, c.dir)); n != after.Generations {
 		t.Errorf("the files hold %d generations, Counts says %d", n, after.Generations)
+	}
+	if after.Trail.Acts < before.Trail.Acts+5 || after.Trail.Late < before.Trail.Late+3 {
+		t.Errorf("trail: before %+v, after %+v", before.Trail, after.Trail)
 	}
 	aDayPassedInTheHub(t, c, before.Hub, files, now)
 	changed, dropped := 0, 0

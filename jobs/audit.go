@@ -135,8 +135,8 @@ func (r *nightRun) publishDigest(ctx context.Context, p *lake.Publication, segme
 	amended := digest.Amended()
 	r.check("audit_chain", true, map[string]int64{"digest": digest.Number, "amended_days": int64(len(amended))}, "")
 	for _, day := range amended {
-		r.warnings = append(r.warnings, fmt.Sprintf("audit_log: %s has %d events and is not as it was last published, with %d (digest %d): "+
-			"events came late, or a workspace changed its plan", day.Day, day.Events, day.Amends.Events, day.Amends.Number))
+		r.warnings = append(r.warnings, fmt.Sprintf("audit_log: %s is not as digest %d had it: %d events then, %d now; events came late or were "+
+			"withdrawn, or a workspace changed its plan", day.Day, day.Amends.Number, day.Amends.Events, day.Events))
 	}
 	return r.putDigest(ctx, p, digest.Number, digest.Encode())
 }
