@@ -29,6 +29,7 @@ type trail struct {
 	c      *Company
 	queue  []delivery[act] // that has not arrived yet
 	member map[[2]string]string
+	since  time.Time // what is noted arrives after it
 }
 
 // newTrail makes the trail of the company as it is. seed is the company's.
@@ -51,7 +52,7 @@ func newTrail(c *Company, seed uint64) *trail {
 	return t
 }
 
-// note queues an act; some are delivered twice. Those of today, or of later, arrive when they happen.
+// note queues an act; some are delivered twice.
 func (t *trail) note(a act) {
 	a.id, a.at = "act_"+t.token(10), a.at.Truncate(time.Microsecond)
 	switch t.rng.IntN(5) {
@@ -61,9 +62,14 @@ func (t *trail) note(a act) {
 	default:
 		a.address = fmt.Sprintf("192.0.2.%d", 1+t.rng.IntN(254))
 	}
-	send(t.dice, &t.queue, a.at, a)
+	noted := a.at
+	if noted.Before(t.since) {
+		noted = t.since
+	}
+	noted = noted.Add(t.delay())
+	sendAt(&t.queue, a.at, noted, a)
 	if t.rng.IntN(30) == 0 {
-		sendAgain(t.dice, &t.queue, a.at, a)
+		t.queue = append(t.queue, delivery[act]{event: a.at, at: noted.Add(t.again()), repeat: true, row: a})
 	}
 }
 
@@ -141,6 +147,7 @@ func (t *trail) oddities() {
 // change notes what became of the members in a day, and lets acts of weeks ago arrive.
 func (t *trail) change(yesterday time.Time) {
 	noon := yesterday.Add(12 * time.Hour)
+	t.since = noon
 	home := t.c.workspaces[0].id
 	now := map[[2]string]string{}
 	for _, m := range t.c.members {

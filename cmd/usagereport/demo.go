@@ -46,9 +46,10 @@ later that reads what is new. It needs no server and no network.`,
 			fmt.Fprintf(w, "Made a company in %s: %d workspaces, %d users, %s logins, %s generations; among them %s duplicate, %s late and %d broken rows.\n",
 				dir, n.Workspaces, n.Users, grouped(int64(n.Logins)), grouped(int64(n.Generations)),
 				grouped(int64(n.Duplicates)), grouped(int64(n.Late)), n.Broken)
-			fmt.Fprintf(w, "It connects %d systems: %s sync events and %s sightings of %s people under %s identities; among them %s duplicate and %d broken rows.\n\n",
+			fmt.Fprintf(w, "It connects %d systems: %s sync events and %s sightings of %s people under %s identities; among them %s duplicate and %d broken rows.\n",
 				n.Hub.Systems, grouped(int64(n.Hub.Syncs)), grouped(int64(n.Hub.Sightings)), grouped(int64(n.Hub.People)),
 				grouped(int64(n.Hub.Identities)), grouped(int64(n.Hub.Duplicates)), n.Hub.Broken)
+			fmt.Fprintf(w, "Its audit trail tells of %s acts of user management.\n\n", grouped(int64(n.Trail.Acts)))
 			fmt.Fprintln(w, "First night: everything is read.")
 			if err := demoNight(c, w, company); err != nil {
 				return err
@@ -104,6 +105,7 @@ func nextSteps(w io.Writer, dir string, company *demo.Company) {
   duckdb -c "SELECT generation_feature, sum(content_generations) FROM '%[2]s/logs/generation_log/*/*.parquet'
              WHERE snapshot_date = '%[3]s' GROUP BY 1 ORDER BY 2 DESC"
   unzip -d reports '%[2]s/reports/latest/Usage Reports.zip'        two workbooks: who uses what, and what was synchronised
+  less '%[2]s/audit/%[3]s/audit_log.csv'        who invited, added and removed whom
   usagereport explain-user --config %[1]s "Bob B."        who counts as one user, and why
   less %[1]s                               the config, with comments
 (without an installed program: go run ./cmd/usagereport instead of usagereport)

@@ -30,8 +30,8 @@ func TestDemo(t *testing.T) {
 		invoke(t, "check", "--config", d.config).want(t, 0, "ok    dataset generations", "ok    lake", "2 snapshots", "all is well")
 	})
 	t.Run("verify", func(t *testing.T) {
-		invoke(t, "verify", "--config", d.config).want(t, 0, "snapshot 2026-11-21", "7 objects", "generation_log: ")
-		invoke(t, "verify", "--config", d.config, "--date", "2026-11-20").want(t, 0, "snapshot 2026-11-20", "7 objects")
+		invoke(t, "verify", "--config", d.config).want(t, 0, "snapshot 2026-11-21", "11 objects", "generation_log: ")
+		invoke(t, "verify", "--config", d.config, "--date", "2026-11-20").want(t, 0, "snapshot 2026-11-20", "11 objects")
 	})
 	t.Run("verify what was never published", func(t *testing.T) {
 		got := invoke(t, "verify", "--config", d.config, "--date", "2020-01-01")
@@ -131,7 +131,7 @@ func (d *demoDir) runs(t *testing.T) {
 	if err := json.Unmarshal([]byte(got.stdout), &rec); err != nil {
 		t.Fatalf("%v in %s", err, got.stdout)
 	}
-	if rec.SnapshotDate != "2026-11-21" || rec.Status != "published" || rec.ExitCode != 0 || len(rec.Logs) != 5 {
+	if rec.SnapshotDate != "2026-11-21" || rec.Status != "published" || rec.ExitCode != 0 || len(rec.Logs) != 6 {
 		t.Errorf("the record: %+v", rec)
 	}
 }

@@ -69,7 +69,8 @@ func newVerify() *cobra.Command {
 		Short: "Read a published snapshot again and compare it with its manifest",
 		Long: `verify reads every object of a snapshot and compares length and SHA-256 with the manifest, then reads the rows:
 schema, order, grain, and the totals that the manifest gives, and opens the workbooks and compares their figures. It
-compares every day of the audit log with the digest of its publication, and checks that the digests follow from each other.`,
+compares every day of the audit log with the digest of its publication, and checks that the digests follow from each
+other.`,
 		Example: `  usagereport verify --config usagereport.yaml
   usagereport verify --config usagereport.yaml --date 2026-11-21`,
 		RunE: func(c *cobra.Command, _ []string) (err error) {

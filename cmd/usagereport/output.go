@@ -110,7 +110,7 @@ func printOutcome(w io.Writer, n *jobs.Night, out *jobs.Outcome) {
 	fmt.Fprintln(w)
 }
 
-// printPublished lists the logs and the zips of a snapshot.
+// printPublished lists the logs, the zips and the other files of a snapshot.
 func printPublished(w io.Writer, m *lake.Manifest) {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "  published\trows\tKiB\t")
@@ -126,7 +126,7 @@ func printPublished(w io.Writer, m *lake.Manifest) {
 		if o.Table != "" {
 			continue
 		}
-		var rows int64
+		rows := o.Rows
 		for _, b := range m.Workbooks {
 			for _, s := range b.Sheets {
 				if b.Archive == o.Key {
@@ -134,7 +134,11 @@ func printPublished(w io.Writer, m *lake.Manifest) {
 				}
 			}
 		}
-		fmt.Fprintf(t, "  %s\t%s\t%s\t\n", path.Base(o.Key), grouped(rows), kib(o.Bytes))
+		name := path.Base(o.Key)
+		if n, ok := lake.DigestNumber(o.Key); ok {
+			name = fmt.Sprintf("digest %d of audit logs", n)
+		}
+		fmt.Fprintf(t, "  %s\t%s\t%s\t\n", name, grouped(rows), kib(o.Bytes))
 	}
 	fmt.Fprintln(t, "\t\t\t")
 	t.Flush()
