@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The oracle: computes the five logs of the demo and the sheets of its usage reports once more, from its sources, with
+"""The oracle: computes the five logs of the demo, its audit log and the sheets of its usage reports once more, from its sources, with
 DuckDB's SQL, and compares them row for row and cell for cell with what was published.
 
     python test/oracle/check.py --demo DIR [--previous DIR] [--night N]
@@ -26,11 +26,12 @@ import polars
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+import auditlog
 import load
 import logbook
 import workbooks
 from api_endpoint import api_endpoint
-from contract import ARROW, FIELDS, SORT
+from contract import ARROW, FIELDS, INSTANT, SORT
 from users import RULES, users
 
 HERE = Path(__file__).parent
@@ -103,6 +104,8 @@ def main():
         logged = [entry["rows"] for entry in manifest["logs"] if entry["table"] == table]
         check.equal(f"{table}: rows the manifest gives", logged, [count(con, f"oracle_{table}")])
     totals(check, con, manifest)
+    auditlog.texts(check, con, lake, manifest)
+    auditlog.digests(check, lake, manifest)
     workbooks.reports(check, con, lake, manifest)
     logbook.logs(check, lake, manifest)
     if night == 1:
@@ -184,11 +187,11 @@ def count(con, table):
 
 def compare(check, con, table, way, shows):
     """Both ways, duplicates counted."""
-    names = ", ".join(name for name, _ in FIELDS[table])
+    names = ", ".join(f"epoch_us({name}) AS {name}" if kind == INSTANT else name for name, kind in FIELDS[table])
     published, oracle = f"SELECT {names} FROM published_{table}", f"SELECT {names} FROM oracle_{table}"
     shown, missing, extra = [], 0, 0
     for title, left, right in (("only published", published, oracle), ("only in the oracle", oracle, published)):
-        rows = con.execute(f"{left} EXCEPT ALL {right} ORDER BY {', '.join(SORT[table])} LIMIT 100001").fetchall()
+        rows = con.execute(f"{left} EXCEPT ALL {right} ORDER BY {', '.join(n.lstrip('-') for n in SORT[table])} LIMIT 100001").fetchall()
         missing, extra = (missing, len(rows)) if title == "only published" else (len(rows), extra)
         for row in rows[: 10 if shows else 0]:
             shown.append(f"{title}: " + ", ".join(f"{n}={v}" for (n, _), v in zip(FIELDS[table], row) if v is not None))
@@ -198,16 +201,19 @@ def compare(check, con, table, way, shows):
     check(not missing and not extra, f"{table}: rows by {way}", figures, shown)
 
 
-def sort_key(value):
+def sort_key(value, newest_first):
     if value is None:
         return (0, b"")
+    if newest_first:
+        return (1, -value.timestamp())
     return (1, value.encode() if isinstance(value, str) else value)
 
 
 def order(check, table, paths):
     """Rows are sorted by the grain across all parts, and no two have the same."""
-    read = pa.concat_tables([pq.read_table(p, columns=SORT[table], partitioning=None) for p in paths])
-    rows = list(zip(*([sort_key(v) for v in read.column(name).to_pylist()] for name in SORT[table])))
+    names = [name.lstrip("-") for name in SORT[table]]
+    read = pa.concat_tables([pq.read_table(p, columns=names, partitioning=None) for p in paths])
+    rows = list(zip(*([sort_key(v, of.startswith("-")) for v in read.column(name).to_pylist()] for name, of in zip(names, SORT[table]))))
     wrong = [f"row {i + 1}: {a} before {b}" for i, (a, b) in enumerate(zip(rows, rows[1:])) if a > b]
     check(not wrong, f"{table}: sorted by its grain", f"{len(rows):,} rows", wrong[:10])
     same = [f"row {i + 1}: {a} twice" for i, (a, b) in enumerate(zip(rows, rows[1:])) if a == b]
@@ -246,7 +252,8 @@ def counts(check, con, lake, manifest, files):
     said = {d["name"]: d for d in manifest["datasets"]}
     for name, rows, events in (("logins", "login_rows", "logins"), ("generations", "generation_rows", "generations"),
                                ("sync_events", "sync_event_rows", "sync_events"),
-                               ("user_observations", "user_observation_rows", "observations")):
+                               ("user_observations", "user_observation_rows", "observations"),
+                               ("audit_events", "audit_event_rows", "audit_events")):
         total, usable = con.execute(f"SELECT count(*), count(*) FILTER (usable) FROM {rows}").fetchone()
         distinct = count(con, events)
         got = (said[name]["rows_read"], said[name]["rows_rejected"], said[name]["rows_duplicate"])

@@ -1,7 +1,7 @@
-"""What the contract says of the five published tables and of the sheets of the workbooks, as literals: fields, order,
+"""What the contract says of the six published tables and of the sheets of the workbooks, as literals: fields, order,
 types, grain, sort order."""
 
-S, D, B, I = "VARCHAR", "DATE", "BOOLEAN", "BIGINT"  # as DuckDB names them
+S, D, B, I, INSTANT = "VARCHAR", "DATE", "BOOLEAN", "BIGINT", "TIMESTAMP WITH TIME ZONE"  # as DuckDB names them
 
 FIELDS = {
     "user_log": [
@@ -34,13 +34,18 @@ FIELDS = {
         ("generation_agent_type", S), ("agent_id", S), ("generation_agent_name", S), ("generation_used_iq", B),
         ("content_generations", I),
     ],
+    "audit_log": [
+        ("event_id", S), ("occurred_at", INSTANT), ("workspace_id", S), ("workspace_name", S), ("action", S), ("actor_user_id", S),
+        ("actor_user_name", S), ("actor_user_email", S), ("target_user_id", S), ("target_user_name", S), ("target_user_email", S),
+        ("invite_id", S), ("old_role", S), ("new_role", S), ("ip_address", S),
+    ],
 }
 
 # As pyarrow names the same types.
-ARROW = {S: "string", D: "date32[day]", B: "bool", I: "int64"}
+ARROW = {S: "string", D: "date32[day]", B: "bool", I: "int64", INSTANT: "timestamp[us, tz=UTC]"}
 
 # What one row stands for, in the order that rows are sorted by: the workspace, the day, the rest of the grain in the
-# order of the fields. Nulls come first, text goes by its bytes, false before true.
+# order of the fields. Nulls come first, text goes by its bytes, false before true; a minus: newest first.
 SORT = {
     "user_log": ["workspace_id", "user_id"],
     "group_members_log": ["workspace_id", "group_id", "member_user_id"],
@@ -50,6 +55,7 @@ SORT = {
         "workspace_id", "content_created_date", "user_id", "canvas_id", "grid_id", "generation_type",
         "generation_feature", "api_endpoint", "generation_agent_type", "agent_id", "generation_used_iq",
     ],
+    "audit_log": ["-occurred_at", "event_id"],
 }
 
 # The sheets of the five logs in Usage Logs.zip.

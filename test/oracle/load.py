@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 TABLES = ["accounts", "people", "memberships", "teams", "team_people", "team_assets", "bots", "signins", "tools", "links",
-          "link_projects"]
+          "link_projects", "trail"]
 NUMBERS = {"is_active", "enabled", "shared"}
 SIGHTING = ["tool", "seen_as", "at", "mail", "login", "name"]
 

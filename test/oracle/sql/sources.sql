@@ -47,9 +47,9 @@ FROM now_bots;
 -- Things as they were last known: today's, else those of the night before, which the sources have dropped since (§3).
 
 CREATE VIEW known_workspaces AS
-SELECT workspace_id, workspace_name FROM workspaces
+SELECT workspace_id, workspace_name, plan FROM workspaces
 UNION ALL
-SELECT id, title FROM before_accounts WHERE id NOT IN (SELECT workspace_id FROM workspaces);
+SELECT id, title, CASE tier WHEN 'biz' THEN 'Business' WHEN 'pro' THEN 'Pro' ELSE tier END FROM before_accounts WHERE id NOT IN (SELECT workspace_id FROM workspaces);
 
 CREATE VIEW known_members AS
 SELECT workspace_id, user_id, user_name, user_email FROM members
@@ -113,3 +113,23 @@ SELECT account AS workspace_id, timezone('America/New_York', ts)::DATE AS day,
   coalesce(batch, 1)::BIGINT AS events
 FROM generation_rows WHERE usable
 QUALIFY id IS NULL OR row_number() OVER (PARTITION BY id ORDER BY ts) = 1;
+
+CREATE TABLE audit_event_rows AS
+SELECT id AS event_id, account_id AS workspace_id, try_cast(noted_at AS TIMESTAMPTZ) AS occurred_at,
+  CASE verb WHEN 'link.make' THEN 'public_invite_link.created' WHEN 'link.drop' THEN 'public_invite_link.deleted'
+    WHEN 'link.use' THEN 'public_invite_link.accepted' WHEN 'invite.send' THEN 'email_invite.created'
+    WHEN 'invite.drop' THEN 'email_invite.deleted' WHEN 'invite.accept' THEN 'email_invite.accepted'
+    WHEN 'user.add' THEN 'member.added' WHEN 'user.remove' THEN 'member.removed' WHEN 'role.change' THEN 'member.role_updated'
+    ELSE verb END AS action,
+  by_uid AS actor_user_id, by_mail AS actor_email, to_uid AS target_user_id, to_mail AS target_email,
+  CASE role_before WHEN 'A' THEN 'admin' WHEN 'M' THEN 'manager' WHEN 'U' THEN 'member' WHEN 'D' THEN 'developer'
+    ELSE role_before END AS old_role,
+  CASE role_after WHEN 'A' THEN 'admin' WHEN 'M' THEN 'manager' WHEN 'U' THEN 'member' WHEN 'D' THEN 'developer'
+    ELSE role_after END AS new_role,
+  invite AS invite_id, address AS ip_address, occurred_at IS NOT NULL AS usable
+FROM now_trail;
+
+CREATE TABLE audit_events AS
+SELECT *, timezone('America/New_York', occurred_at)::DATE AS day
+FROM audit_event_rows WHERE usable
+QUALIFY row_number() OVER (PARTITION BY event_id ORDER BY occurred_at) = 1;
