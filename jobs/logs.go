@@ -133,7 +133,12 @@ func (r *nightRun) writeLogAndSheet(ctx context.Context, p *lake.Publication, de
 	if err != nil {
 		return fmt.Errorf("write %s: %w", r.logBook.name, err)
 	}
-	if err := r.writeLog(ctx, p, def, records, sheet.Write); err != nil {
+	give, done := beside(ctx, sheet.Write)
+	err = r.writeLog(ctx, p, def, records, give)
+	if sheetErr := done(); sheetErr != nil {
+		err = fmt.Errorf("write %s: %w", r.logBook.name, sheetErr)
+	}
+	if err != nil {
 		return err
 	}
 	if err := sheet.Close(); err != nil {
@@ -261,4 +266,41 @@ func ahead(ctx context.Context, records iter.Seq2[arrow.Record, error], use func
 		return nil
 	})
 	return g.Wait()
+}
+
+// beside has use take records on a goroutine of its own. give hands it one; done waits until it has taken all and
+// returns its error, after which give must not be called.
+func beside(ctx context.Context, use func(arrow.Record) error) (give func(arrow.Record) error, done func() error) {
+	g, ctx := errgroup.WithContext(ctx)
+	given := make(chan arrow.Record, 4)
+	g.Go(func() (err error) {
+		defer recovered(&err)
+		defer func() {
+			for rec := range given {
+				rec.Release()
+			}
+		}()
+		for rec := range given {
+			err := use(rec)
+			rec.Release()
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	give = func(rec arrow.Record) error {
+		rec.Retain()
+		select {
+		case given <- rec:
+			return nil
+		case <-ctx.Done():
+			rec.Release()
+			return ctx.Err()
+		}
+	}
+	return give, func() error {
+		close(given)
+		return g.Wait()
+	}
 }

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"runtime"
 	"slices"
 	"strings"
 
 	"github.com/klauspost/compress/flate"
+	"golang.org/x/sync/errgroup"
 )
 
 // maxPart is how many bytes a part of a workbook that is read as a whole may have: it is far beyond what any has.
@@ -44,24 +46,35 @@ func read(r io.ReaderAt, size int64) (*Contents, error) {
 		return nil, err
 	}
 	c := &Contents{}
+	found := make([]*SheetContents, len(sheets))
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i, s := range sheets {
 		f := entries[s.part]
 		if f == nil {
-			return nil, fmt.Errorf("sheet %s: no part %s", s.name, s.part)
+			return nil, errors.Join(g.Wait(), fmt.Errorf("sheet %s: no part %s", s.name, s.part))
 		}
 		delete(entries, s.part)
-		if i == 0 && s.name == summaryName {
-			if c.Summary, err = readSummary(f); err != nil {
-				return nil, fmt.Errorf("sheet %s: %w", s.name, err)
+		g.Go(func() (err error) {
+			if i == 0 && s.name == summaryName {
+				c.Summary, err = readSummary(f)
+			} else if found[i], err = readSheet(f); err == nil {
+				found[i].Name = s.name
 			}
-			continue
+			if err != nil {
+				return fmt.Errorf("sheet %s: %w", s.name, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for _, s := range found {
+		if s == nil {
+			continue // the Summary
 		}
-		found, err := readSheet(f)
-		if err != nil {
-			return nil, fmt.Errorf("sheet %s: %w", s.name, err)
-		}
-		found.Name = s.name
-		if err := c.add(found); err != nil {
+		if err := c.add(s); err != nil {
 			return nil, err
 		}
 	}
