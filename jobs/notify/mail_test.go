@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-sasl"
 	"github.com/emersion/go-smtp"
@@ -36,6 +37,8 @@ type smtpServer struct {
 	mu      sync.Mutex
 	refuse  func(n int, to string) error // the n-th recipient, from 1
 	asked   int
+	dialled int
+	closed  chan struct{} // has one for every connection that was closed
 	letters []letter
 }
 
@@ -56,7 +59,7 @@ func newSMTP(t *testing.T, user, password string) *smtpServer {
 	t.Helper()
 	certified := httptest.NewTLSServer(http.NotFoundHandler()) // has a certificate for example.com
 	defer certified.Close()
-	s := &smtpServer{user: user, password: password, roots: x509.NewCertPool()}
+	s := &smtpServer{user: user, password: password, roots: x509.NewCertPool(), closed: make(chan struct{}, 100)}
 	s.roots.AddCert(certified.Certificate())
 	s.Server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil }))
 	s.Domain = "example.com"
@@ -96,7 +99,36 @@ func (s *smtpServer) trust(n *Notifier) {
 		default:
 			return nil, fmt.Errorf("nobody expected %s", address)
 		}
-		return new(net.Dialer).DialContext(ctx, network, address)
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.dialled++
+		return &watched{Conn: conn, closed: s.closed}, err
+	}
+}
+
+// watched is a connection that says when it is closed, once.
+type watched struct {
+	net.Conn
+
+	once   sync.Once
+	closed chan struct{}
+}
+
+func (w *watched) Close() error {
+	w.once.Do(func() { w.closed <- struct{}{} })
+	return w.Conn.Close()
+}
+
+// hungUp waits until every connection is closed.
+func (s *smtpServer) hungUp(t *testing.T) {
+	t.Helper()
+	for range s.dialled {
+		select {
+		case <-s.closed:
+		case <-time.After(20 * time.Second):
+			t.Fatal("a connection is left open")
+		}
 	}
 }
 
@@ -200,7 +232,11 @@ func TestMail(t *testing.T) {
 			f := newFixture(t, mailConfig(t, c.url, "Ops <ops@acme.example>"))
 			server.trust(f.Notifier)
 			f.run(t, &f.told, at(0, errors.New("members: 3 rows: „ä“\nsecond line")))
+			server.hungUp(t)
 			got := server.all()
+			if strings.HasPrefix(c.want, "5") && server.dialled != 1 {
+				t.Errorf("%d attempts, though the server will not", server.dialled)
+			}
 			if c.want != "" {
 				if len(got) != 0 || !strings.Contains(f.log.String(), c.want) {
 					t.Errorf("%d letters, log\n%s", len(got), f.log)
@@ -273,9 +309,11 @@ func TestACertificateOfSomebodyElse(t *testing.T) {
 
 func TestRecipients(t *testing.T) {
 	server := newSMTP(t, "", "")
+	gone := 0
 	server.refuse = func(n int, to string) error {
 		switch {
 		case to == "gone@acme.example":
+			gone++
 			return &smtp.SMTPError{Code: 550, Message: "nobody of that name"}
 		case to == "grey@acme.example" && n < 6:
 			return &smtp.SMTPError{Code: 450, Message: "later"}
@@ -292,6 +330,9 @@ func TestRecipients(t *testing.T) {
 	slices.Sort(to)
 	if !slices.Equal(to, []string{"grey@acme.example", "ops@acme.example"}) {
 		t.Errorf("delivered to %v, log\n%s", to, f.log)
+	}
+	if server.hungUp(t); gone != 1 {
+		t.Errorf("a recipient who is refused was tried %d times", gone)
 	}
 	if n := strings.Count(f.log.String(), "not told"); n != 1 || !strings.Contains(f.log.String(), "nobody of that name") {
 		t.Errorf("log\n%s", f.log)
