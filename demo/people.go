@@ -237,7 +237,8 @@ func (h *hub) renamed(p *someone, l look, first string) look {
 	local := h.names.free(lower(first) + "." + lower(last))
 	l.login, l.name = local, first+" "+last
 	if h.rng.IntN(2) == 0 {
-		l.mail = strings.ReplaceAll(l.mail, l.mail[:strings.Index(l.mail, "@")], local)
+		before, _, _ := strings.Cut(l.mail, "@")
+		l.mail = strings.ReplaceAll(l.mail, before, local)
 		l.login = p.looks[0].login // the login stayed
 	}
 	if p.to.IsZero() && p.from.IsZero() {

@@ -143,7 +143,8 @@ func (it *intent) validate() error {
 		return errors.New("it does not copy every object of its manifest")
 	}
 	for _, m := range it.Also {
-		if o, ok := it.Manifest.Object(strings.TrimPrefix(m.From, it.Staging)); !ok || m.From == strings.TrimPrefix(m.From, it.Staging) || !slices.Contains(o.Also, m.To) {
+		key, staged := strings.CutPrefix(m.From, it.Staging)
+		if o, ok := it.Manifest.Object(key); !ok || !staged || !slices.Contains(o.Also, m.To) {
 			return fmt.Errorf("would copy %q to %q, which the manifest does not say", m.From, m.To)
 		}
 	}

@@ -283,9 +283,9 @@ func (s *Lease) explain(ctx context.Context, err error) error {
 	case !errors.Is(lost, ErrLeaseLost):
 		return err // whatever kept it from renewing is told already
 	case errors.Is(err, ErrUnfinished):
-		return fmt.Errorf("%w; %w by this run: %v", lost, ErrUnfinished, err)
+		return fmt.Errorf("%w; %w by this run: %s", lost, ErrUnfinished, err.Error())
 	}
-	return fmt.Errorf("%w: %v", lost, err)
+	return fmt.Errorf("%w: %s", lost, err.Error())
 }
 
 func (s *Lease) term() int64 {
