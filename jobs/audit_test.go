@@ -304,6 +304,17 @@ func TestDigestTampering(t *testing.T) {
 		{"the last is no digest", func(c *blob.Bucket) error {
 			return c.WriteAll(t.Context(), "audit/digests/00000003.json", []byte("{}"), nil)
 		}, "00000003.json", true},
+		{"all of them are gone", func(c *blob.Bucket) error {
+			var errs []error
+			for i := range 3 {
+				errs = append(errs, c.Delete(t.Context(), lake.DigestKey(int64(i+1))))
+			}
+			return errors.Join(errs...)
+		}, "digest 1 is gone", false},
+		{"another one at the end, of a date that lists none such", func(c *blob.Bucket) error {
+			data := strings.Replace(text(t, c, "audit/digests/00000003.json"), `"number": 3`, `"number": 4`, 1)
+			return c.WriteAll(t.Context(), "audit/digests/00000004.json", []byte(data), nil)
+		}, "digest 4", false},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := copyOf(t, b)
