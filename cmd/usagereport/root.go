@@ -31,8 +31,8 @@ func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "usagereport",
 		Short: "Nightly usage reports, from your systems to your data lake",
-		Long: `usagereport pulls from a company's source systems every night, makes five usage logs and two usage reports of what
-it pulled, and publishes them to a bucket: Parquet snapshots for the data lake, Excel workbooks for people.
+		Long: `usagereport pulls from a company's source systems every night, makes five usage logs, an audit log and two usage
+reports of what it pulled, and publishes them to a bucket: Parquet for the data lake, Excel workbooks for people.
 
 Exit codes: 0 done; 1 failed, a retry may help; 2 the command line or the config is wrong;
 3 the data failed a check; 75 another run holds the lease.`,
