@@ -56,6 +56,10 @@ type session struct {
 }
 
 func newSMTP(t *testing.T, user, password string) *smtpServer {
+	return newServer(t, user, password, true)
+}
+
+func newServer(t *testing.T, user, password string, startTLS bool) *smtpServer {
 	t.Helper()
 	certified := httptest.NewTLSServer(http.NotFoundHandler()) // has a certificate for example.com
 	defer certified.Close()
@@ -63,7 +67,10 @@ func newSMTP(t *testing.T, user, password string) *smtpServer {
 	s.roots.AddCert(certified.Certificate())
 	s.Server = smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil }))
 	s.Domain = "example.com"
-	s.TLSConfig = &tls.Config{Certificates: certified.TLS.Certificates}
+	certificate := &tls.Config{Certificates: certified.TLS.Certificates}
+	if startTLS {
+		s.TLSConfig = certificate
+	}
 	s.ErrorLog = quiet{}
 	listen := func() net.Listener {
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -76,7 +83,7 @@ func newSMTP(t *testing.T, user, password string) *smtpServer {
 	s.address, s.secure = open.Addr().String(), closed.Addr().String()
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.Serve(open) })
-	wg.Go(func() { _ = s.Serve(tls.NewListener(closed, s.TLSConfig)) })
+	wg.Go(func() { _ = s.Serve(tls.NewListener(closed, certificate)) })
 	t.Cleanup(func() { _ = s.Close(); wg.Wait() })
 	return s
 }
@@ -225,10 +232,7 @@ func TestMail(t *testing.T) {
 		"no STARTTLS, with a password": {url: "smtp://report:pw@example.com", user: "report", password: "pw", plain: true, want: "does not support STARTTLS"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			server := newSMTP(t, c.user, c.password)
-			if c.plain {
-				server.TLSConfig = nil
-			}
+			server := newServer(t, c.user, c.password, !c.plain)
 			f := newFixture(t, mailConfig(t, c.url, "Ops <ops@acme.example>"))
 			server.trust(f.Notifier)
 			f.run(t, &f.told, at(0, errors.New("members: 3 rows: „ä“\nsecond line")))

@@ -45,7 +45,8 @@ const docs = "https://github.com/usagereport/usagereport/blob/main/docs/operatio
 
 // advice says what helps after an exit code.
 var advice = map[int]string{
-	jobs.ExitRetry:  "A retry may help; `usagereport schedule` makes it by itself, else start the run again. If it goes on, look at what the error names: network, database, disk.",
+	jobs.ExitRetry: "A retry may help; `usagereport schedule` makes it by itself, else start the run again. " +
+		"If it goes on, look at what the error names: network, database, disk.",
 	jobs.ExitConfig: "A retry does not help. Mend the config, or what it names; `usagereport check` lists all that is wrong with it.",
 	jobs.ExitData:   "A retry does not help until the data is right. Look at what the error names, and at the rows in quarantine/.",
 }
