@@ -232,6 +232,22 @@ func TestAuditDigests(t *testing.T) {
 	expect("bound again", run(t, w, b, next.AddDate(0, 0, 1), jobs.Request{}), 4)
 }
 
+// TestAuditLate delivers an event of long before the window a second time: it is the same event, and none that came late.
+func TestAuditLate(t *testing.T) {
+	w, b := watched(t), newBucket(t)
+	w.audits.mode = dated
+	old := event{"event_id": "e0", "workspace_id": "w1", "occurred_at": "2026-03-01T08:00:00Z", "action": "member.added"}
+	w.audits.files["2026-03-01/a.jsonl"] = []event{old}
+	w.audits.files["2026-11-12/a.jsonl"] = w.audits.rows
+	run(t, w, b, auditNight, jobs.Request{})
+	w.audits.files["2026-11-20/a.jsonl"] = []event{old}
+	out := run(t, w, b, auditNight.AddDate(0, 0, 1), jobs.Request{})
+	i := slices.IndexFunc(out.Manifest.Datasets, func(d lake.Dataset) bool { return d.Name == "audit_events" })
+	if d := out.Manifest.Datasets[i]; d.Read != 1 || d.Late != 0 || d.Duplicate != 1 {
+		t.Errorf("got %+v, want one row that is a duplicate and not late", d)
+	}
+}
+
 // TestAuditTampering changes what is published, with the checksums that vouch for it and without: verify names the day.
 func TestAuditTampering(t *testing.T) {
 	w, b := watched(t), newBucket(t)
@@ -329,6 +345,23 @@ func TestDigestTampering(t *testing.T) {
 				t.Errorf("the next night: %v", err)
 			}
 		})
+	}
+}
+
+// TestDigestBeforeTheLast publishes a past date, for which more than the last digest is read: none but the one that it names.
+func TestDigestBeforeTheLast(t *testing.T) {
+	w, b := watched(t), newBucket(t)
+	for i := range 2 {
+		run(t, w, b, auditNight.AddDate(0, 0, i), jobs.Request{})
+	}
+	const key = "audit/digests/00000001.json"
+	data := strings.Replace(text(t, b, key), `"events": 1`, `"events": 2`, 1)
+	if err := b.WriteAll(t.Context(), key, []byte(data), nil); err != nil {
+		t.Fatal(err)
+	}
+	_, err := newNight(t, w, b, auditNight.AddDate(0, 0, 2)).Run(t.Context(), jobs.Request{Date: &auditDay})
+	if !errors.Is(err, jobs.ErrCheck) || !strings.Contains(err.Error(), "digest 1 is not the one that digest 2 names") {
+		t.Errorf("got %v", err)
 	}
 }
 
