@@ -19,7 +19,7 @@ const (
 	tellWhenStopped = 5 * time.Second
 )
 
-// nightly makes one run, and tells those whom the config names of its beginning and its end. What becomes of that changes
+// nightly makes one run, and tells those whom config and environment name of its beginning and its end. What becomes of that changes
 // nothing about the run. told is what earlier runs of this process told, and takes up what this one does.
 func nightly(ctx context.Context, n *jobs.Night, req jobs.Request, told *notify.Told) (*jobs.Outcome, error) {
 	if req.DryRun {
@@ -27,7 +27,9 @@ func nightly(ctx context.Context, n *jobs.Night, req jobs.Request, told *notify.
 	}
 	req, id := n.Fix(req)
 	ended := lineage.New(n.Config, n.Version, n.Log).Start(ctx, lineage.Run{ID: id, Time: req.RunTime, Lake: n.Lake.Name()})
-	out, err := n.Run(ctx, req)
+	signals := newTelemetry(ctx, n.Log)
+	watched, stages := signals.begin(ctx, n, id, req.Date.String())
+	out, err := watched.Run(ctx, req)
 
 	// A deadline that passed is a failure like others; being told to end is none.
 	failure, stopped, budget := err, ctx.Err() != nil, tellBudget
@@ -44,6 +46,7 @@ func nightly(ctx context.Context, n *jobs.Night, req jobs.Request, told *notify.
 	defer cancel()
 	var wg sync.WaitGroup
 	wg.Go(func() { ended(ctx, lineage.End{Outcome: out, Err: failure, Stopped: stopped}) })
+	wg.Go(func() { signals.end(ctx, n, stages, out, failure) })
 	run := notify.Run{ID: id, Date: req.Date.String(), Time: req.RunTime, Lake: n.Lake.Name(), Err: failure, Stopped: stopped}
 	if out != nil {
 		run.Took, run.Published = out.Took, out.Published
