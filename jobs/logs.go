@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/apache/arrow/go/v17/arrow"
+	"github.com/apache/arrow/go/v17/arrow/array"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/usagereport/usagereport/dictionary"
@@ -290,6 +291,11 @@ func beside(ctx context.Context, use func(arrow.Record) error) (give func(arrow.
 		return nil
 	})
 	give = func(rec arrow.Record) error {
+		for _, col := range rec.Columns() {
+			if d, ok := col.(*array.Dictionary); ok {
+				d.Dictionary() // made when it is first asked for, which two goroutines must not do at once
+			}
+		}
 		rec.Retain()
 		select {
 		case given <- rec:
