@@ -141,7 +141,8 @@ func TestTwoProcesses(t *testing.T) {
 }
 
 // TestStoppedProcess stops processes with SIGSTOP at steps of a publication, waits until the time of their leases is over, lets
-// a successor publish the same date, and lets them go on: they end with ErrLeaseLost and change nothing (I8, I9).
+// a successor publish the same date, and lets them go on: they end with ErrLeaseLost and change nothing but what I9 leaves open
+// (I8, I9).
 func TestStoppedProcess(t *testing.T) {
 	if testing.Short() {
 		t.Skip("waits for leases to end")
@@ -178,7 +179,18 @@ func TestStoppedProcess(t *testing.T) {
 			if err := p.cmd.Wait(); err == nil || !strings.Contains(p.errOut.String(), ErrLeaseLost.Error()) {
 				t.Errorf("stopped at %q, it ended with %v: %s", p.step, err, p.errOut)
 			}
-			if got := visible(inspect(t, p.l.bucket, p.l.prefix)); !maps.EqualFunc(got, want, bytes.Equal) {
+			got := visible(inspect(t, p.l.bucket, p.l.prefix))
+			same := maps.EqualFunc(got, want, bytes.Equal)
+			if p.step == "delete" && !same {
+				// Deletes beside the one that the process was stopped at may have been on their way, past the check of the clock. That is
+				// the one thing that I9 leaves open: verify names it, and publishing the date again mends it.
+				if _, err := p.l.Verify(t.Context(), day2); !errors.Is(err, ErrCorrupt) {
+					t.Errorf("stopped at %q, it changed what its successor left, and verify says %v", p.step, err)
+				}
+				must(t, third.publish(t.Context(), p.l))
+				same = maps.EqualFunc(visible(inspect(t, p.l.bucket, p.l.prefix)), want, bytes.Equal)
+			}
+			if !same {
 				t.Errorf("stopped at %q, it changed what its successor left", p.step)
 			}
 			_, err := p.l.Verify(t.Context(), day2)
