@@ -30,7 +30,7 @@ var scenarios = flag.Uint64("scenarios", 30, "random scenarios of TestIncrementa
 // runs alone with -run TestIncrementalEqualsFull/seed=N.
 func TestIncrementalEqualsFull(t *testing.T) {
 	n := *scenarios
-	if testing.Short() {
+	if testing.Short() || underRace {
 		n = min(n, 6)
 	}
 	for seed := range n {
