@@ -278,7 +278,7 @@ func (r *nightRun) readEvents(ctx context.Context) error {
 	}
 	if r.domains&dictionary.Audit != 0 {
 		r.audit = r.newEvents(audit.Facts(r.zone))
-		r.audit.prepare = func() func(arrow.Record) (arrow.Record, error) { return audit.Prepare(r.night.Mem) }
+		r.audit.prepare = func() func(arrow.Record) (arrow.Record, error) { return audit.Prepare(r.night.Mem, r.audit.spec) }
 	}
 	for _, e := range r.events() {
 		if err := e.readAll(ctx); err != nil {

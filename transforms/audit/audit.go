@@ -4,11 +4,9 @@
 package audit
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/usagereport/usagereport/dictionary"
@@ -67,31 +65,12 @@ func Facts(zone *time.Location) *facts.Spec {
 	}
 }
 
-// Prepare returns a function that adds to conformed audit events what Facts groups by beside their own columns: same
-// rows, same order. Its caller releases both records.
-func Prepare(mem memory.Allocator) func(rec arrow.Record) (arrow.Record, error) {
+// Prepare returns a function that adds to conformed audit events what spec, which Facts returned, groups by beside their own
+// columns: same rows, same order. Its caller releases both records.
+func Prepare(mem memory.Allocator, spec *facts.Spec) func(rec arrow.Record) (arrow.Record, error) {
 	return func(rec arrow.Record) (arrow.Record, error) {
-		index := rec.Schema().FieldIndices("occurred_at")
-		if len(index) != 1 {
-			return nil, fmt.Errorf("audit: batch has %d columns named occurred_at, want 1", len(index))
-		}
-		at, ok := rec.Column(index[0]).(*array.Timestamp)
-		if !ok || at.DataType().(*arrow.TimestampType).Unit != arrow.Microsecond {
-			return nil, fmt.Errorf("audit: occurred_at is %s, want timestamp[us, UTC]", rec.Column(index[0]).DataType())
-		}
-		b := array.NewStringBuilder(mem)
-		defer b.Release()
-		b.Reserve(at.Len())
-		b.ReserveData(len(instantLayout) * at.Len())
-		var text []byte
-		for _, v := range at.TimestampValues() {
-			text = time.UnixMicro(int64(v)).UTC().AppendFormat(text[:0], instantLayout)
-			b.BinaryBuilder.Append(text)
-		}
-		col := b.NewArray()
-		defer col.Release()
-		fields := append(append([]arrow.Field(nil), rec.Schema().Fields()...), arrow.Field{Name: instant, Type: arrow.BinaryTypes.String})
-		cols := append(append([]arrow.Array(nil), rec.Columns()...), col)
-		return array.NewRecord(arrow.NewSchema(fields, nil), cols, rec.NumRows()), nil
+		return spec.WithInstant(mem, rec, instant, func(buf []byte, micros int64) []byte {
+			return time.UnixMicro(micros).UTC().AppendFormat(buf, instantLayout)
+		})
 	}
 }

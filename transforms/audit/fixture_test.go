@@ -140,8 +140,8 @@ func (f *fixture) known() Known {
 // delivery groups the batches of one delivery.
 func (f *fixture) delivery(batches ...[]fields) *facts.Run {
 	f.t.Helper()
-	b := facts.NewBuilder(Facts(f.zone))
-	prepare := Prepare(f.mem)
+	spec := Facts(f.zone)
+	b, prepare := facts.NewBuilder(spec), Prepare(f.mem, spec)
 	for i, rows := range batches {
 		rec := recordOf(f.t, f.mem, dictionary.AuditEvents, rows, i%2 == 1)
 		prepared, err := prepare(rec)

@@ -318,7 +318,7 @@ func TestPrepareRefuses(t *testing.T) {
 	f := newFixture(t, d, "UTC")
 	rec := recordOf(t, f.mem, dictionary.Workspaces, business, false)
 	defer rec.Release()
-	if _, err := Prepare(f.mem)(rec); err == nil || !strings.Contains(err.Error(), "occurred_at") {
+	if _, err := Prepare(f.mem, Facts(f.zone))(rec); err == nil || !strings.Contains(err.Error(), "occurred_at") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -132,13 +132,9 @@ func (b *Builder) Size() int {
 func (b *Builder) Stats() Stats { return b.stats }
 
 func (b *Builder) load(rec arrow.Record) error {
-	col, err := column(rec, b.spec.Instant)
+	instants, err := b.spec.instants(rec)
 	if err != nil {
 		return err
-	}
-	instants, ok := col.(*array.Timestamp)
-	if !ok || instants.DataType().(*arrow.TimestampType).Unit != arrow.Microsecond {
-		return fmt.Errorf("facts: %s.%s is %s, want timestamp[us, UTC]", b.spec.Name, b.spec.Instant, col.DataType())
 	}
 	b.days = slices.Grow(b.days[:0], instants.Len())
 	for _, v := range instants.TimestampValues() {

@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/usagereport/usagereport/dictionary"
@@ -86,7 +85,7 @@ func ObservationFacts(zone *time.Location) *facts.Spec {
 // of six digits. It is not safe for concurrent use.
 type Seconds struct {
 	mem   memory.Allocator
-	at    string // the Timestamp column
+	spec  *facts.Spec
 	dayer *calendar.Dayer
 	day   calendar.Date
 	start int64 // of day, in microseconds
@@ -94,7 +93,7 @@ type Seconds struct {
 
 // NewSeconds returns a Seconds for the events of spec.
 func NewSeconds(mem memory.Allocator, spec *facts.Spec) *Seconds {
-	s := &Seconds{mem: mem, at: spec.Instant, dayer: calendar.NewDayer(spec.Zone)}
+	s := &Seconds{mem: mem, spec: spec, dayer: calendar.NewDayer(spec.Zone)}
 	s.begin(0)
 	return s
 }
@@ -105,32 +104,14 @@ func (s *Seconds) begin(day calendar.Date) {
 
 // Prepare returns rec with the column added: same rows, same order. The caller releases both.
 func (s *Seconds) Prepare(rec arrow.Record) (arrow.Record, error) {
-	index := rec.Schema().FieldIndices(s.at)
-	if len(index) != 1 {
-		return nil, fmt.Errorf("integration: batch has %d columns named %q, want 1", len(index), s.at)
-	}
-	at, ok := rec.Column(index[0]).(*array.Timestamp)
-	if !ok {
-		return nil, fmt.Errorf("integration: %s is %s, want timestamp[us, UTC]", s.at, rec.Column(index[0]).DataType())
-	}
-	b := array.NewStringBuilder(s.mem)
-	defer b.Release()
-	b.Reserve(at.Len())
-	b.ReserveData(6 * at.Len())
-	var text []byte
-	for _, v := range at.TimestampValues() {
-		if day := s.dayer.DayOf(int64(v)); day != s.day {
+	return s.spec.WithInstant(s.mem, rec, second, func(buf []byte, micros int64) []byte {
+		if day := s.dayer.DayOf(micros); day != s.day {
 			s.begin(day)
 		}
 		// One more digit in front keeps the zeros.
-		text = strconv.AppendInt(text[:0], 1_000_000+(int64(v)-s.start)/1_000_000, 10)
-		b.BinaryBuilder.Append(text[1:])
-	}
-	col := b.NewArray()
-	defer col.Release()
-	fields := append(append([]arrow.Field(nil), rec.Schema().Fields()...), arrow.Field{Name: second, Type: arrow.BinaryTypes.String})
-	cols := append(append([]arrow.Array(nil), rec.Columns()...), col)
-	return array.NewRecord(arrow.NewSchema(fields, nil), cols, rec.NumRows()), nil
+		text := strconv.AppendInt(buf, 1_000_000+(micros-s.start)/1_000_000, 10)
+		return text[1:]
+	})
 }
 
 // moment is a day and the seconds since it began. Moments compare by day, then by time.
