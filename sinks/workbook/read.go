@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"path"
 	"runtime"
 	"slices"
@@ -29,19 +30,7 @@ func Read(r io.ReaderAt, size int64) (*Contents, error) {
 }
 
 func read(r io.ReaderAt, size int64) (*Contents, error) {
-	zr, err := zip.NewReader(r, size)
-	if err != nil {
-		return nil, err
-	}
-	zr.RegisterDecompressor(zip.Deflate, flate.NewReader)
-	entries := map[string]*zip.File{}
-	for _, f := range zr.File {
-		if entries[f.Name] != nil {
-			return nil, fmt.Errorf("%s is there twice", f.Name)
-		}
-		entries[f.Name] = f
-	}
-	sheets, err := listSheets(entries)
+	entries, sheets, err := openPackage(r, size)
 	if err != nil {
 		return nil, err
 	}
@@ -79,15 +68,30 @@ func read(r io.ReaderAt, size int64) (*Contents, error) {
 		}
 	}
 	// The rest is of no interest but for its checksums.
-	for _, f := range zr.File {
-		if entries[f.Name] == nil {
-			continue
-		}
-		if err := check(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", f.Name, err)
+	for _, name := range slices.Sorted(maps.Keys(entries)) {
+		if err := check(entries[name]); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
 	return c, nil
+}
+
+// openPackage returns the parts of a workbook by name, and its sheets in their order.
+func openPackage(r io.ReaderAt, size int64) (map[string]*zip.File, []listed, error) {
+	zr, err := zip.NewReader(r, size)
+	if err != nil {
+		return nil, nil, err
+	}
+	zr.RegisterDecompressor(zip.Deflate, flate.NewReader)
+	entries := map[string]*zip.File{}
+	for _, f := range zr.File {
+		if entries[f.Name] != nil {
+			return nil, nil, fmt.Errorf("%s is there twice", f.Name)
+		}
+		entries[f.Name] = f
+	}
+	sheets, err := listSheets(entries)
+	return entries, sheets, err
 }
 
 // add adds a sheet, or what it holds to the sheet before that it is a part of.

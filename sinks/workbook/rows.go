@@ -1,14 +1,11 @@
 package workbook
 
 import (
-	"archive/zip"
 	"errors"
 	"fmt"
 	"io"
 	"iter"
 	"slices"
-
-	"github.com/klauspost/compress/flate"
 )
 
 var errStopped = errors.New("the receiver wants no more")
@@ -25,16 +22,7 @@ func Rows(r io.ReaderAt, size int64, sheet string) iter.Seq2[[]string, error] {
 }
 
 func eachRow(r io.ReaderAt, size int64, sheet string, yield func([]string, error) bool) error {
-	zr, err := zip.NewReader(r, size)
-	if err != nil {
-		return err
-	}
-	zr.RegisterDecompressor(zip.Deflate, flate.NewReader)
-	entries := map[string]*zip.File{}
-	for _, f := range zr.File {
-		entries[f.Name] = f
-	}
-	sheets, err := listSheets(entries)
+	entries, sheets, err := openPackage(r, size)
 	if err != nil {
 		return err
 	}
