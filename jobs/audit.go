@@ -61,17 +61,6 @@ func (r *nightRun) makeAudit(ctx context.Context, p *lake.Publication) error {
 	return r.publishDigest(ctx, p, segments)
 }
 
-// touching returns the runs that hold events of the days, and those that gave up events: what count needs of them is
-// in the Merger.
-func (e *eventSet) touching(days calendar.Days) (runs []*run) {
-	for _, r := range e.runs {
-		if len(e.adjust[r]) > 0 || r.Info.Groups > 0 && r.Info.To >= days.From && r.Info.From < days.To {
-			runs = append(runs, r)
-		}
-	}
-	return runs
-}
-
 // textLog is a text file of the audit log while it is written.
 type textLog struct {
 	name   string

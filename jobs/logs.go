@@ -230,43 +230,25 @@ func (r *nightRun) metadata(def *dictionary.Table) map[string]string {
 }
 
 // ahead hands every record to use, and releases it, while the next ones are made beside it.
-func ahead(ctx context.Context, records iter.Seq2[arrow.Record, error], use func(arrow.Record) error) error {
-	g, ctx := errgroup.WithContext(ctx)
-	made := make(chan arrow.Record, 4)
-	g.Go(func() (err error) {
-		defer close(made)
-		defer recovered(&err)
-		for rec, err := range records {
-			if err != nil {
-				return err
-			}
-			select {
-			case made <- rec:
-			case <-ctx.Done():
-				rec.Release()
-				return ctx.Err()
-			}
+func ahead(ctx context.Context, records iter.Seq2[arrow.Record, error], use func(arrow.Record) error) (err error) {
+	give, done := beside(ctx, use)
+	defer func() {
+		if useErr := done(); useErr != nil {
+			err = useErr // why give would take no more
 		}
-		return nil
-	})
-	g.Go(func() (err error) {
-		defer recovered(&err)
-		// What was made and is not wanted any more is let go of, whatever ended the loop.
-		defer func() {
-			for rec := range made {
-				rec.Release()
-			}
-		}()
-		for rec := range made {
-			err := use(rec)
-			rec.Release()
-			if err != nil {
-				return err
-			}
+	}()
+	defer recovered(&err)
+	for rec, err := range records {
+		if err != nil {
+			return err
 		}
-		return nil
-	})
-	return g.Wait()
+		err := give(rec)
+		rec.Release()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // beside has use take records on a goroutine of its own. give hands it one; done waits until it has taken all and

@@ -33,13 +33,14 @@ const largest = 10
 
 // makeReports makes the usage reports into an object of the publication, and checks them.
 func (r *nightRun) makeReports(ctx context.Context, p *lake.Publication) (err error) {
-	syncs, err := r.syncs.merger(ctx, r.syncs.runs)
+	year := calendar.Windows(r.date).OneYear
+	syncs, err := r.syncs.merger(ctx, r.syncs.touching(year))
 	if err != nil {
 		return err
 	}
 	defer syncs.Close()
 	r.syncs.count(syncs)
-	seen, err := r.seen.merger(ctx, r.seen.runs)
+	seen, err := r.seen.merger(ctx, r.seen.touching(year))
 	if err != nil {
 		return err
 	}
@@ -47,12 +48,12 @@ func (r *nightRun) makeReports(ctx context.Context, p *lake.Publication) (err er
 	r.seen.count(seen)
 
 	r.night.progress().Stage("resolve users")
-	year, err := r.collect(syncs, seen)
+	collected, err := r.collect(syncs, seen)
 	if err != nil {
 		return err
 	}
-	r.noteIdentity(year)
-	r.checkEvents(year)
+	r.noteIdentity(collected)
+	r.checkEvents(collected, year)
 
 	r.night.progress().Stage("write usage reports")
 	var books []*book
@@ -63,7 +64,7 @@ func (r *nightRun) makeReports(ctx context.Context, p *lake.Publication) (err er
 	}()
 	var reports []*integration.Report
 	for _, w := range r.reportWindows() {
-		report := year.Report(w.days)
+		report := collected.Report(w.days)
 		b, err := r.newBook("Usage Report ("+w.title+").xlsx", workbook.Options{
 			Title: "Usage Report (" + w.title + ")", Subject: r.subject(w.days), Summary: r.summary(w, report),
 		})
@@ -135,8 +136,7 @@ func (r *nightRun) noteIdentity(year *integration.Year) {
 }
 
 // checkEvents compares what went into the reports with the events in the window, and counts what joins nothing.
-func (r *nightRun) checkEvents(year *integration.Year) {
-	days := calendar.Windows(r.date).OneYear
+func (r *nightRun) checkEvents(year *integration.Year, days calendar.Days) {
 	syncs, seen := year.Facts()
 	for _, c := range []struct {
 		name      string

@@ -25,6 +25,17 @@ func (e *eventSet) merger(ctx context.Context, runs []*run) (*facts.Merger, erro
 	return facts.NewMerger(e.spec, inputs)
 }
 
+// touching returns the runs that hold events of the days, and those that gave up events: what count needs of them is
+// in the Merger.
+func (e *eventSet) touching(days calendar.Days) (runs []*run) {
+	for _, r := range e.runs {
+		if len(e.adjust[r]) > 0 || r.Info.Groups > 0 && r.Info.To >= days.From && r.Info.From < days.To {
+			runs = append(runs, r)
+		}
+	}
+	return runs
+}
+
 // resolve finds the events that several runs hold, and has all but the first of their runs give them up.
 func (e *eventSet) resolve(ctx context.Context) error {
 	index, fresh := map[*run]int{}, make([]bool, len(e.runs))

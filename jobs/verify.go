@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"reflect"
 	"slices"
 
+	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/apache/arrow/go/v17/arrow/array"
 
 	"github.com/usagereport/usagereport/dictionary"
@@ -61,9 +63,9 @@ func Verify(ctx context.Context, l *lake.Lake, date lake.Date, temp string) (*Ve
 			errs = append(errs, fmt.Errorf("%s: %w", log.Table, err))
 		}
 	}
-	for _, w := range m.Workbooks {
-		if err := verifyBook(ctx, l, w, temp); err != nil {
-			errs = append(errs, fmt.Errorf("%s in %s: %w", w.Name, w.Archive, err))
+	for _, o := range m.Objects {
+		if books := slices.DeleteFunc(slices.Clone(m.Workbooks), func(w lake.Workbook) bool { return w.Archive != o.Key }); len(books) > 0 {
+			errs = append(errs, verifyBooks(ctx, l, o.Key, books, temp))
 		}
 	}
 	if slices.ContainsFunc(m.Logs, func(log lake.Log) bool { return log.Table == dictionary.AuditLog.Name }) {
@@ -85,9 +87,9 @@ func asCorrupt(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, err)
 }
 
-// verifyBook opens a workbook of a zip again and compares what it holds with the manifest.
-func verifyBook(ctx context.Context, l *lake.Lake, w lake.Workbook, temp string) (err error) {
-	at, err := l.ReaderAt(ctx, w.Archive)
+// verifyBooks opens the workbooks of a zip again and compares what they hold with the manifest.
+func verifyBooks(ctx context.Context, l *lake.Lake, key string, books []lake.Workbook, temp string) (err error) {
+	at, err := l.ReaderAt(ctx, key)
 	if err != nil {
 		return err
 	}
@@ -98,22 +100,33 @@ func verifyBook(ctx context.Context, l *lake.Lake, w lake.Workbook, temp string)
 	defer func() { err = errors.Join(err, scratch.close()) }()
 	zip, err := scratch.copy(io.NewSectionReader(at, 0, at.Size()))
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", key, err)
 	}
 	files, err := archive.Open(zip, zip.Size())
 	if err != nil {
-		return fmt.Errorf("%w: %w", lake.ErrCorrupt, err)
+		return fmt.Errorf("%s: %w: %w", key, lake.ErrCorrupt, err)
 	}
+	var errs []error
+	for _, w := range books {
+		if err := verifyBook(files, w); err != nil {
+			errs = append(errs, fmt.Errorf("%s in %s: %w: %w", w.Name, key, lake.ErrCorrupt, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// verifyBook says where a workbook among the files of its zip differs from the manifest.
+func verifyBook(files []archive.File, w lake.Workbook) error {
 	i := slices.IndexFunc(files, func(f archive.File) bool { return f.Name == w.Name })
 	if i < 0 {
-		return fmt.Errorf("%w: the zip has no such file", lake.ErrCorrupt)
+		return errors.New("the zip has no such file")
 	}
 	held, err := workbook.Read(files[i].Content, files[i].Size)
 	if err != nil {
-		return fmt.Errorf("%w: %w", lake.ErrCorrupt, err)
+		return err
 	}
 	if found := noted(w.Archive, w.Name, w.Window, held); !reflect.DeepEqual(found, w) {
-		return fmt.Errorf("%w: its sheets hold %+v, the manifest says %+v", lake.ErrCorrupt, found, w)
+		return fmt.Errorf("its sheets hold %+v, the manifest says %+v", found, w)
 	}
 	return nil
 }
@@ -148,13 +161,9 @@ func verifyLog(ctx context.Context, l *lake.Lake, m *lake.Manifest, log lake.Log
 
 // scanPart reads one file of a log, hands its rows to order, and returns their number and the total of the summed field.
 func scanPart(ctx context.Context, l *lake.Lake, o lake.ObjectInfo, def *dictionary.Table, order *parquetfile.OrderChecker) (rows, sum int64, err error) {
-	at, err := l.ReaderAt(ctx, o.Key)
-	if err != nil {
-		return 0, 0, err
-	}
-	for rec, err := range parquetfile.Scan(at, at.Size(), def, nil) {
+	for rec, err := range scanObject(ctx, l, o.Key, def) {
 		if err != nil {
-			return rows, sum, fmt.Errorf("%s: %w", o.Key, err)
+			return rows, sum, err
 		}
 		rows += rec.NumRows()
 		if err := order.Check(rec); err != nil {
@@ -171,4 +180,23 @@ func scanPart(ctx context.Context, l *lake.Lake, o lake.ObjectInfo, def *diction
 		rec.Release()
 	}
 	return rows, sum, nil
+}
+
+// scanObject yields the rows of one published file of a log. The consumer releases each record.
+func scanObject(ctx context.Context, l *lake.Lake, key string, def *dictionary.Table) iter.Seq2[arrow.Record, error] {
+	return func(yield func(arrow.Record, error) bool) {
+		at, err := l.ReaderAt(ctx, key)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		for rec, err := range parquetfile.Scan(at, at.Size(), def, nil) {
+			if err != nil {
+				err = fmt.Errorf("%s: %w", key, err)
+			}
+			if !yield(rec, err) || err != nil {
+				return
+			}
+		}
+	}
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/sinks/lake"
-	"github.com/usagereport/usagereport/sinks/parquetfile"
 	"github.com/usagereport/usagereport/sinks/textfile"
 	"github.com/usagereport/usagereport/transforms/audit/chain"
 )
@@ -100,15 +99,7 @@ func (a *auditCheck) text(ctx context.Context, m *lake.Manifest, name string, ch
 func scanLog(ctx context.Context, l *lake.Lake, m *lake.Manifest, def *dictionary.Table) iter.Seq2[arrow.Record, error] {
 	return func(yield func(arrow.Record, error) bool) {
 		for _, o := range m.Table(def.Name) {
-			at, err := l.ReaderAt(ctx, o.Key)
-			if err != nil {
-				yield(nil, err)
-				return
-			}
-			for rec, err := range parquetfile.Scan(at, at.Size(), def, nil) {
-				if err != nil {
-					err = fmt.Errorf("%s: %w", o.Key, err)
-				}
+			for rec, err := range scanObject(ctx, l, o.Key, def) {
 				if !yield(rec, err) || err != nil {
 					return
 				}
