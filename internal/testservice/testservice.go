@@ -1,5 +1,5 @@
-// Package testservice hands tests a database or a bucket of their own on a real server. It starts no server
-// and is imported by tests only.
+// Package testservice hands tests a database or a bucket of their own on a real server, and a Python with other readers of
+// what was written. It starts no server and is imported by tests only.
 //
 // The servers are those that `.ci/services start` starts; it prints the environment variables that are read
 // here. A test whose server is not configured skips with a reason, or fails when USAGEREPORT_TEST_REQUIRE=1,
@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// The environment variables. The bucket and database addresses are Go CDK URLs.
+// The environment variables. The addresses of buckets and databases are Go CDK URLs.
 const (
 	envRequire  = "USAGEREPORT_TEST_REQUIRE"
 	envPostgres = "USAGEREPORT_TEST_POSTGRES_URL"
@@ -24,6 +24,7 @@ const (
 	envS3       = "USAGEREPORT_TEST_S3_URL"
 	envAzure    = "USAGEREPORT_TEST_AZURE_URL"
 	envGCS      = "USAGEREPORT_TEST_GCS_URL"
+	envPython   = "USAGEREPORT_TEST_PYTHON" // a command
 )
 
 // cleanupTimeout bounds what runs after a test, so that a server that hangs fails one test and not the whole run.

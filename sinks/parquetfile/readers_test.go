@@ -10,30 +10,13 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"pgregory.net/rapid"
-)
 
-// python returns an interpreter that has pyarrow and duckdb, or skips the test.
-func python(t testing.TB) string {
-	t.Helper()
-	name := os.Getenv("USAGEREPORT_TEST_PYTHON")
-	if name == "" {
-		name = "python3"
-	}
-	out, err := exec.Command(name, "-c", "import pyarrow, duckdb").CombinedOutput()
-	if err == nil {
-		return name
-	}
-	reason := fmt.Sprintf("%s cannot import pyarrow and duckdb (%v): name one that can in USAGEREPORT_TEST_PYTHON\n%s", name, err, out)
-	if os.Getenv("USAGEREPORT_TEST_REQUIRE") == "1" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
-	return ""
-}
+	"github.com/usagereport/usagereport/internal/testservice"
+)
 
 // Other readers see the same values, types, descriptions and statistics.
 func TestOtherReaders(t *testing.T) {
-	interpreter := python(t)
+	interpreter := testservice.Python(t, "pyarrow", "duckdb")
 	dir := t.TempDir()
 	save := func(name string, r *rows, o Options, prune any) {
 		o.Metadata = map[string]string{"snapshot_date": "2026-11-21", "zone": "Europe/Zürich"}

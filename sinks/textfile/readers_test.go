@@ -13,30 +13,12 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/usagereport/usagereport/dictionary"
+	"github.com/usagereport/usagereport/internal/testservice"
 )
-
-// python returns an interpreter that has duckdb and pandas, or skips the test.
-func python(t testing.TB) string {
-	t.Helper()
-	name := os.Getenv("USAGEREPORT_TEST_PYTHON")
-	if name == "" {
-		name = "python3"
-	}
-	out, err := exec.Command(name, "-c", "import duckdb, pandas").CombinedOutput()
-	if err == nil {
-		return name
-	}
-	reason := fmt.Sprintf("%s cannot import duckdb and pandas (%v): name one that can in USAGEREPORT_TEST_PYTHON\n%s", name, err, out)
-	if os.Getenv("USAGEREPORT_TEST_REQUIRE") == "1" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
-	return ""
-}
 
 // Python's own modules, DuckDB and pandas see the same values.
 func TestOtherReaders(t *testing.T) {
-	interpreter := python(t)
+	interpreter := testservice.Python(t, "duckdb", "pandas")
 	dir := t.TempDir()
 	save := func(name, text string) {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/xuri/excelize/v2"
 
 	"github.com/usagereport/usagereport/dictionary"
+	"github.com/usagereport/usagereport/internal/testservice"
 )
 
 // Of the sheet Summary: every cell, in its place.
@@ -137,7 +138,7 @@ type dumped struct {
 
 // What openpyxl reads: types, values and formats of all cells, and all that makes a sheet easy to read.
 func TestOpenpyxl(t *testing.T) {
-	interpreter := python(t)
+	interpreter := testservice.Python(t, "openpyxl")
 	name := filepath.Join(t.TempDir(), "sample.xlsx")
 	sheets := append(sampleSheets(), sheet{def: kinds, rows: kindRows[:5]})
 	b, _ := write(t, sampleOptions(), sheets...)
@@ -217,25 +218,6 @@ func openpyxlCell(kind dictionary.Kind, value any) []any {
 		return []any{"time", v.In(zurich).Format(time.DateTime), "yyyy-mm-dd hh:mm:ss"}
 	}
 	return []any{fmt.Sprintf("%T", value)}
-}
-
-// python returns an interpreter that has openpyxl, or skips the test.
-func python(t testing.TB) string {
-	t.Helper()
-	name := os.Getenv("USAGEREPORT_TEST_PYTHON")
-	if name == "" {
-		name = "python3"
-	}
-	out, err := exec.CommandContext(t.Context(), name, "-c", "import openpyxl").CombinedOutput()
-	if err == nil {
-		return name
-	}
-	reason := fmt.Sprintf("%s cannot import openpyxl (%v): name one that can in USAGEREPORT_TEST_PYTHON\n%s", name, err, out)
-	if os.Getenv("USAGEREPORT_TEST_REQUIRE") == "1" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
-	return ""
 }
 
 // Rows of a report are as high as the longest text in them needs, those of a log are one line.

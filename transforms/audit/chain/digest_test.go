@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/usagereport/usagereport/dictionary"
+	"github.com/usagereport/usagereport/internal/testservice"
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
@@ -44,16 +45,7 @@ func TestGolden(t *testing.T) {
 
 // TestRecomputed: another program comes to the same checksums from the rows as JSON, by what the package says of them.
 func TestRecomputed(t *testing.T) {
-	python := os.Getenv("USAGEREPORT_TEST_PYTHON")
-	if python == "" {
-		python = "python3"
-	}
-	if out, err := exec.Command(python, "-c", "pass").CombinedOutput(); err != nil {
-		if os.Getenv("USAGEREPORT_TEST_REQUIRE") == "1" {
-			t.Fatalf("%v: %s", err, out)
-		}
-		t.Skipf("%s does not run: name a Python in USAGEREPORT_TEST_PYTHON", python)
-	}
+	python := testservice.Python(t, "hashlib", "json")
 	_, digest, rows := chain(nil).publish(t, d, time.UTC, "r", []row{
 		event("a", noon(1)), event("b", noon(1)), event("c", noon(40)).with("actor_user_id", "∅"), event("d", noon(90).Truncate(time.Second)),
 	})
