@@ -124,19 +124,7 @@ func TestBadFixtures(t *testing.T) {
 				t.Errorf("got config %v and error %T", c, err)
 			}
 			got := err.Error() + "\n"
-			golden := strings.TrimSuffix(f, ".yaml") + ".err"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("got\n%swant\n%s", got, want)
-			}
+			sameProblems(t, f, got)
 			for _, secret := range []string{"hush", "s3cr3t", "from-store", "from-file"} {
 				if strings.Contains(got, secret) {
 					t.Errorf("the error shows %q", secret)
@@ -319,4 +307,22 @@ func TestAnchorsAndMerges(t *testing.T) {
 
 func TestPostgresSocketURL(t *testing.T) {
 	mustLoad(t, strings.Replace(usageYAML(""), "postgres://report@db/app", "postgres://report@/app?host=/var/run/postgresql", 1))
+}
+
+// sameProblems compares what is said of a bad file with the golden text beside it.
+func sameProblems(t *testing.T, file, got string) {
+	t.Helper()
+	golden := strings.TrimSuffix(file, ".yaml") + ".err"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
 }

@@ -28,19 +28,7 @@ func TestBadOverrides(t *testing.T) {
 				t.Fatalf("accepted: %v", o)
 			}
 			got := problems.Error() + "\n"
-			golden := strings.TrimSuffix(f, ".yaml") + ".err"
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got != string(want) {
-				t.Errorf("got\n%swant\n%s", got, want)
-			}
+			sameProblems(t, f, got)
 		})
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
 	"github.com/xuri/excelize/v2"
 
 	"github.com/usagereport/usagereport/dictionary"
@@ -20,6 +19,7 @@ import (
 	"github.com/usagereport/usagereport/sinks/parquetfile"
 	"github.com/usagereport/usagereport/sinks/sinktest"
 	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/rowtest"
 )
 
 // scenarios is how many random scenarios there are: more of them find rarer things.
@@ -143,7 +143,7 @@ func rowsOf(t *testing.T, key string, data []byte) (rows []string) {
 		if err != nil {
 			t.Fatalf("%s: %v", key, err)
 		}
-		rows = append(rows, textRows(rec)...)
+		rows = append(rows, rowtest.Text(rec)...)
 		rec.Release()
 	}
 	return rows
@@ -170,22 +170,6 @@ func cellsOf(t *testing.T, key string, data []byte) (rows []string) {
 				rows = append(rows, f.Name+"|"+sheet+"|"+strings.Join(row, "|"))
 			}
 		}
-	}
-	return rows
-}
-
-// textRows returns the rows of rec as text, null as ∅.
-func textRows(rec arrow.Record) (rows []string) {
-	for i := range int(rec.NumRows()) {
-		var cells []string
-		for _, col := range rec.Columns() {
-			if col.IsNull(i) {
-				cells = append(cells, "∅")
-			} else {
-				cells = append(cells, col.ValueStr(i))
-			}
-		}
-		rows = append(rows, strings.Join(cells, "|"))
 	}
 	return rows
 }

@@ -17,24 +17,10 @@ import (
 	"github.com/usagereport/usagereport/transforms/calendar"
 	"github.com/usagereport/usagereport/transforms/current"
 	"github.com/usagereport/usagereport/transforms/facts"
+	"github.com/usagereport/usagereport/transforms/rowtest"
 )
 
-// fields is a row of a dataset as text, null where a field is missing. Instants are RFC 3339.
-type fields map[string]string
-
-// with returns the row with other values, null for ∅.
-func (row fields) with(more ...string) fields {
-	out := fields{}
-	for k, v := range row {
-		out[k] = v
-	}
-	for i := 0; i < len(more); i += 2 {
-		if out[more[i]] = more[i+1]; more[i+1] == "∅" {
-			delete(out, more[i])
-		}
-	}
-	return out
-}
+type fields = rowtest.Row
 
 // failer is what tests and property checks share.
 type failer interface {
@@ -77,53 +63,9 @@ func fixtureWith(t failer, mem memory.Allocator, date calendar.Date, zone string
 	return f
 }
 
-// recordOf makes a batch of a dataset; text columns are dictionaries where coded.
-func recordOf(t failer, mem memory.Allocator, def *dictionary.Table, rows []fields, coded bool) arrow.Record {
-	var columns []arrow.Field
-	var cols []arrow.Array
-	for _, f := range def.Fields {
-		dt := f.Kind.ArrowType()
-		if coded && f.Kind == dictionary.String {
-			dt = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
-		}
-		b := array.NewBuilder(mem, dt)
-		for _, row := range rows {
-			v, ok := row[f.Name]
-			if !ok {
-				b.AppendNull()
-				continue
-			}
-			switch b := b.(type) {
-			case *array.TimestampBuilder:
-				at, err := time.Parse(time.RFC3339Nano, v)
-				if err != nil {
-					t.Fatal(err)
-				}
-				b.Append(arrow.Timestamp(at.UnixMicro()))
-			case *array.BooleanBuilder:
-				b.Append(v == "true")
-			case *array.StringBuilder:
-				b.Append(v)
-			case *array.BinaryDictionaryBuilder:
-				if err := b.AppendString(v); err != nil {
-					t.Fatal(err)
-				}
-			}
-		}
-		columns = append(columns, arrow.Field{Name: f.Name, Type: dt, Nullable: true})
-		cols = append(cols, b.NewArray())
-		b.Release()
-	}
-	rec := array.NewRecord(arrow.NewSchema(columns, nil), cols, int64(len(rows)))
-	for _, c := range cols {
-		c.Release()
-	}
-	return rec
-}
-
 func (f *fixture) table(def *dictionary.Table, rows []fields) *current.Table {
 	f.t.Helper()
-	rec := recordOf(f.t, f.mem, def, rows, false)
+	rec := rowtest.Record(f.t, f.mem, def, rows, false)
 	defer rec.Release()
 	table, _, err := current.Collect(f.mem, def, []arrow.Record{rec})
 	if err != nil {
@@ -143,7 +85,7 @@ func (f *fixture) delivery(batches ...[]fields) *facts.Run {
 	spec := Facts(f.zone)
 	b, prepare := facts.NewBuilder(spec), Prepare(f.mem, spec)
 	for i, rows := range batches {
-		rec := recordOf(f.t, f.mem, dictionary.AuditEvents, rows, i%2 == 1)
+		rec := rowtest.Record(f.t, f.mem, dictionary.AuditEvents, rows, i%2 == 1)
 		prepared, err := prepare(rec)
 		rec.Release()
 		if err != nil {
@@ -245,7 +187,7 @@ func base(id, at string) fields {
 
 func member(workspace, id, name, email string) fields {
 	return fields{"workspace_id": workspace, "user_id": id, "user_role": "member", "user_active": "true", "created_at": "2026-01-01T00:00:00Z"}.
-		with("user_name", name, "user_email", email)
+		With("user_name", name, "user_email", email)
 }
 
 var business = []fields{{"workspace_id": "w1", "workspace_name": "One", "plan": "Business"}}

@@ -16,6 +16,7 @@ import (
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
 	"github.com/usagereport/usagereport/transforms/facts"
+	"github.com/usagereport/usagereport/transforms/rowtest"
 )
 
 var d = calendar.Civil(2026, 11, 21)
@@ -35,19 +36,19 @@ func TestLog(t *testing.T) {
 	const at = "2026-11-20T10:00:00Z"
 	var rows []fields
 	for i, action := range dictionary.AuditLog.Fields[dictionary.AuditLog.Index("action")].Enum {
-		rows = append(rows, base("a"+number(i), at).with("action", action.Name))
+		rows = append(rows, base("a"+number(i), at).With("action", action.Name))
 	}
 	rows = append(rows,
 		// The event's own email, else the member's; a name only by id and only from the event's workspace.
-		base("p1", "2026-11-19T10:00:00.25Z").with("actor_user_id", "u1", "actor_email", "ann@then.org", "target_user_id", "u2"),
-		base("p2", "2026-11-19T10:00:00.000001Z").with("actor_user_id", "u9", "target_email", "new@x.org", "invite_id", "i1", "ip_address", "10.0.0.7"),
-		base("p3", "2026-11-19T10:00:00Z").with("action", "member.role_updated", "actor_email", "", "actor_user_id", "u1", "target_user_id", "u1", "old_role", "member", "new_role", "owner"),
-		base("p4", "2026-11-19T09:59:59.999999Z").with("actor_email", ""),
-		base("p5", "2026-11-18T00:00:00Z").with("workspace_id", "w5", "actor_user_id", "u9"),
+		base("p1", "2026-11-19T10:00:00.25Z").With("actor_user_id", "u1", "actor_email", "ann@then.org", "target_user_id", "u2"),
+		base("p2", "2026-11-19T10:00:00.000001Z").With("actor_user_id", "u9", "target_email", "new@x.org", "invite_id", "i1", "ip_address", "10.0.0.7"),
+		base("p3", "2026-11-19T10:00:00Z").With("action", "member.role_updated", "actor_email", "", "actor_user_id", "u1", "target_user_id", "u1", "old_role", "member", "new_role", "owner"),
+		base("p4", "2026-11-19T09:59:59.999999Z").With("actor_email", ""),
+		base("p5", "2026-11-18T00:00:00Z").With("workspace_id", "w5", "actor_user_id", "u9"),
 		// Not in the log.
-		base("x1", at).with("action", "member.looked_at"), base("x2", at).with("action", "Member.added"), base("x3", at).with("action", "member.added "),
-		base("x4", at).with("workspace_id", "w2"), base("x5", at).with("workspace_id", "w3"), base("x6", at).with("workspace_id", "w4"),
-		base("x7", at).with("workspace_id", "w0"), base("x8", at).with("workspace_id", "w2", "action", "else"), base("x11", at).with("action", "∅"),
+		base("x1", at).With("action", "member.looked_at"), base("x2", at).With("action", "Member.added"), base("x3", at).With("action", "member.added "),
+		base("x4", at).With("workspace_id", "w2"), base("x5", at).With("workspace_id", "w3"), base("x6", at).With("workspace_id", "w4"),
+		base("x7", at).With("workspace_id", "w0"), base("x8", at).With("workspace_id", "w2", "action", "else"), base("x11", at).With("action", "∅"),
 		base("x9", "2026-11-21T00:00:00Z"), base("x10", "2026-08-22T23:59:59.999999Z"), // outside of the window: not counted
 	)
 	got, totals := f.log(f.delivery(rows))
@@ -79,7 +80,7 @@ func TestEmptyLog(t *testing.T) {
 		}
 	}
 	f.workspaces = business
-	got, totals := f.log(f.delivery([]fields{base("e", "2026-11-20T00:00:00Z").with("action", "∅")}))
+	got, totals := f.log(f.delivery([]fields{base("e", "2026-11-20T00:00:00Z").With("action", "∅")}))
 	if len(got) > 0 || totals != (Totals{Events: 1, OtherAction: 1}) {
 		t.Errorf("no action: %v, %+v", got, totals)
 	}
@@ -134,8 +135,8 @@ func TestOneEventID(t *testing.T) {
 		"the earlier":              {[][]fields{{late, early, late}}, "e|2026-11-19T08:00:00Z" + tail},
 		"the day before":           {[][]fields{{early, base("e", "2026-11-18T23:00:00Z")}}, "e|2026-11-18T23:00:00Z" + tail},
 		"the first delivery":       {[][]fields{{late}, {early}}, "e|2026-11-19T08:00:00.000001Z" + tail},
-		"by action, then null":     {[][]fields{{early.with("actor_user_id", "u"), early, early.with("action", "member.removed")}}, "e|2026-11-19T08:00:00Z" + tail},
-		"elsewhere, and not shown": {[][]fields{{early.with("workspace_id", "w0")}, {early}}, ""},
+		"by action, then null":     {[][]fields{{early.With("actor_user_id", "u"), early, early.With("action", "member.removed")}}, "e|2026-11-19T08:00:00Z" + tail},
+		"elsewhere, and not shown": {[][]fields{{early.With("workspace_id", "w0")}, {early}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f.t = t
@@ -202,10 +203,10 @@ func TestRowsInAnyOrder(t *testing.T) {
 		var events []fields
 		for i := range n {
 			at := time.Date(2026, 11, 21, 0, 0, 0, 0, f.zone).Add(-time.Duration(rapid.Int64Range(-3600, 91*24*3600).Draw(rt, "seconds")) * time.Second)
-			e := base("e"+number(i), at.UTC().Format(time.RFC3339Nano)).with("action", rapid.SampledFrom(actions).Draw(rt, "action"),
+			e := base("e"+number(i), at.UTC().Format(time.RFC3339Nano)).With("action", rapid.SampledFrom(actions).Draw(rt, "action"),
 				"workspace_id", rapid.SampledFrom([]string{"w1", "w2", "w3", "w4"}).Draw(rt, "workspace"))
 			if rapid.Bool().Draw(rt, "actor") {
-				e = e.with("actor_user_id", "u1")
+				e = e.With("actor_user_id", "u1")
 			}
 			events = append(events, e)
 		}
@@ -316,7 +317,7 @@ func TestLogLarge(t *testing.T) {
 
 func TestPrepareRefuses(t *testing.T) {
 	f := newFixture(t, d, "UTC")
-	rec := recordOf(t, f.mem, dictionary.Workspaces, business, false)
+	rec := rowtest.Record(t, f.mem, dictionary.Workspaces, business, false)
 	defer rec.Release()
 	if _, err := Prepare(f.mem, Facts(f.zone))(rec); err == nil || !strings.Contains(err.Error(), "occurred_at") {
 		t.Errorf("error %v", err)

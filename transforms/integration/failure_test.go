@@ -17,6 +17,7 @@ import (
 	"github.com/usagereport/usagereport/transforms/facts"
 	"github.com/usagereport/usagereport/transforms/identity"
 	"github.com/usagereport/usagereport/transforms/integration"
+	"github.com/usagereport/usagereport/transforms/rowtest"
 )
 
 // failing is a file that can be opened, and fails when told to.
@@ -42,7 +43,7 @@ func (f *failing) Read(p []byte) (int, error) {
 // stored is a run of one row, its seconds as given.
 func stored(t *testing.T, mem memory.Allocator, def *dictionary.Table, spec *facts.Spec, row fields, seconds string) *facts.Run {
 	t.Helper()
-	rec := recordOf(t, mem, def, false, []fields{row})
+	rec := rowtest.Record(t, mem, def, []fields{row}, false)
 	defer rec.Release()
 	b := array.NewStringBuilder(mem)
 	defer b.Release()

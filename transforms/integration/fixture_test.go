@@ -19,10 +19,10 @@ import (
 	"github.com/usagereport/usagereport/transforms/facts"
 	"github.com/usagereport/usagereport/transforms/identity"
 	"github.com/usagereport/usagereport/transforms/integration"
+	"github.com/usagereport/usagereport/transforms/rowtest"
 )
 
-// null is a null text.
-const null = "∅"
+const null = rowtest.Null
 
 // world is all that the reports of a run are made of. Instants are microseconds since 1970.
 type world struct {
@@ -79,49 +79,9 @@ func (o observation) fields() fields {
 	}
 }
 
-// fields is a row of a dataset as text.
-type fields map[string]string
+type fields = rowtest.Row
 
 func instant(micros int64) string { return time.UnixMicro(micros).UTC().Format(time.RFC3339Nano) }
-
-// recordOf makes a batch of a dataset; texts are dictionaries where coded.
-func recordOf(t rapid.TB, mem memory.Allocator, def *dictionary.Table, coded bool, rows []fields) arrow.Record {
-	t.Helper()
-	var cols []arrow.Array
-	var schema []arrow.Field
-	for _, f := range def.Fields {
-		dt := f.Kind.ArrowType()
-		if coded && f.Kind == dictionary.String {
-			dt = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: dt}
-		}
-		b := array.NewBuilder(mem, dt)
-		for _, row := range rows {
-			v, ok := row[f.Name]
-			if !ok || v == null {
-				b.AppendNull()
-				continue
-			}
-			var err error
-			if col, is := b.(*array.TimestampBuilder); is {
-				var at time.Time
-				at, err = time.Parse(time.RFC3339Nano, v)
-				col.Append(arrow.Timestamp(at.UnixMicro()))
-			} else {
-				err = b.AppendValueFromString(v)
-			}
-			if err != nil {
-				t.Fatalf("%s.%s: %v", def.Name, f.Name, err)
-			}
-		}
-		cols, schema = append(cols, b.NewArray()), append(schema, arrow.Field{Name: f.Name, Type: dt, Nullable: true})
-		b.Release()
-	}
-	rec := array.NewRecord(arrow.NewSchema(schema, nil), cols, int64(len(rows)))
-	for _, c := range cols {
-		c.Release()
-	}
-	return rec
-}
 
 // opened is a world of which the year was collected.
 type opened struct {
@@ -197,7 +157,7 @@ func (w *world) state(t rapid.TB, mem memory.Allocator, o *opened, known bool) i
 		}
 	}
 	table := func(def *dictionary.Table, rows []fields) *current.Table {
-		rec := recordOf(t, mem, def, false, rows)
+		rec := rowtest.Record(t, mem, def, rows, false)
 		defer rec.Release()
 		table, _, err := current.Collect(mem, def, []arrow.Record{rec})
 		if err != nil {
@@ -215,7 +175,7 @@ func (w *world) state(t rapid.TB, mem memory.Allocator, o *opened, known bool) i
 // runOf makes a run of rows, as a night does.
 func runOf(t rapid.TB, mem memory.Allocator, def *dictionary.Table, spec *facts.Spec, coded bool, rows []fields) *facts.Run {
 	t.Helper()
-	rec := recordOf(t, mem, def, coded, rows)
+	rec := rowtest.Record(t, mem, def, rows, coded)
 	defer rec.Release()
 	prepared, err := integration.NewSeconds(mem, spec).Prepare(rec)
 	if err != nil {

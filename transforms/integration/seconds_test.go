@@ -15,6 +15,7 @@ import (
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
 	"github.com/usagereport/usagereport/transforms/integration"
+	"github.com/usagereport/usagereport/transforms/rowtest"
 )
 
 // instants makes a batch of one Timestamp column.
@@ -114,7 +115,7 @@ func TestSecondsKeepTheRest(t *testing.T) {
 	for _, v := range []string{"2026-11-20T00:00:01Z", "2026-11-20T00:00:02Z", "2026-11-19T00:00:03Z", "2026-11-20T00:00:04Z"} {
 		rows = append(rows, observation{"s", "seen", at(v), "a@x.org", null, null, null}.fields())
 	}
-	rec := recordOf(t, mem, dictionary.UserObservations, true, rows)
+	rec := rowtest.Record(t, mem, dictionary.UserObservations, rows, true)
 	defer rec.Release()
 	part := rec.NewSlice(1, 3)
 	defer part.Release()

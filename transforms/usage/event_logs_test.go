@@ -6,6 +6,7 @@ import (
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/rowtest"
 )
 
 var d = calendar.Civil(2026, 11, 21)
@@ -26,33 +27,33 @@ func TestGenerationLogNamesAndFallbacks(t *testing.T) {
 	f := newFixture(t, d, "UTC")
 	f.tables["workspaces"] = []fields{{"workspace_id": "w1", "workspace_name": "One"}}
 	member := fields{"workspace_id": "w1", "user_id": "u1", "user_name": "Ann", "user_email": "ann@x.org", "user_role": "member", "user_active": "true", "created_at": "2026-01-01T00:00:00Z"}
-	f.tables["members"] = []fields{member, member.with("user_id", "u2", "user_name", "∅", "user_email", "∅"), member.with("workspace_id", "w9", "user_name", "Other")}
-	f.gone["members"] = []fields{member.with("user_id", "u3", "user_name", "Deleted", "user_email", "gone@x.org")}
+	f.tables["members"] = []fields{member, member.With("user_id", "u2", "user_name", "∅", "user_email", "∅"), member.With("workspace_id", "w9", "user_name", "Other")}
+	f.gone["members"] = []fields{member.With("user_id", "u3", "user_name", "Deleted", "user_email", "gone@x.org")}
 	agent := fields{"workspace_id": "w1", "agent_id": "b1", "agent_name": "Bot", "created_at": "2026-01-01T00:00:00Z", "agent_type": "Custom – User Saved",
 		"agent_active": "true", "studio_agent": "false", "agent_visibility": "Public"}
 	f.tables["agents"] = []fields{agent}
-	f.gone["agents"] = []fields{agent.with("agent_id", "b2", "agent_name", "Old bot", "agent_type", "Zed")}
+	f.gone["agents"] = []fields{agent.With("agent_id", "b2", "agent_name", "Old bot", "agent_type", "Zed")}
 	f.tables["canvases"] = []fields{{"workspace_id": "w1", "canvas_id": "c1", "canvas_name": "Canvas"}, {"workspace_id": "w1", "canvas_id": "c2"}}
 	f.tables["grids"] = []fields{{"workspace_id": "w1", "grid_id": "s1", "grid_name": "Grid"}}
 	const at = "2026-11-20T12:00:00Z"
 	events := []fields{
-		gen("u1", at), gen("u1", at).with("used_iq", "false"), // a null used_iq is false: one group
-		gen("u1", at).with("used_iq", "true", "content_generations", "5"),
-		gen("u2", at).with("canvas_id", "c1", "grid_id", "s1"), gen("u2", at).with("canvas_id", "c2", "grid_id", "s9"),
+		gen("u1", at), gen("u1", at).With("used_iq", "false"), // a null used_iq is false: one group
+		gen("u1", at).With("used_iq", "true", "content_generations", "5"),
+		gen("u2", at).With("canvas_id", "c1", "grid_id", "s1"), gen("u2", at).With("canvas_id", "c2", "grid_id", "s9"),
 		gen("u3", at),    // no longer there: the last name known
 		gen("ghost", at), // never known
-		gen("∅", at).with("user_id", "∅", "generation_feature", "API", "api_path", "/v1/17"),
-		gen("u1", at).with("api_path", "/v1/17"),                                                                         // an endpoint only where the feature is API
-		gen("u1", at).with("generation_feature", "Hologram"),                                                             // unknown
-		gen("u1", at).with("agent_id", "b1"),                                                                             // falls back to the agent's own type
-		gen("u1", at).with("agent_id", "b1", "generation_agent_type", "Custom – User Saved", "content_generations", "2"), // and groups with it
-		gen("u1", at).with("agent_id", "b1", "generation_agent_type", "Public"),
-		gen("u1", at).with("agent_id", "b2"), // the type last known
-		gen("u1", at).with("agent_id", "b9"), // no type at all
-		gen("u1", at).with("generation_agent_type", "Never seen"),
-		gen("u1", at).with("workspace_id", "w0"),                   // a workspace nobody knows
-		gen("u1", at).with("workspace_id", "w9", "agent_id", "b1"), // the same user and agent elsewhere
-		gen("u1", at).with("generation_type", "Hum"),
+		gen("∅", at).With("user_id", "∅", "generation_feature", "API", "api_path", "/v1/17"),
+		gen("u1", at).With("api_path", "/v1/17"),                                                                         // an endpoint only where the feature is API
+		gen("u1", at).With("generation_feature", "Hologram"),                                                             // unknown
+		gen("u1", at).With("agent_id", "b1"),                                                                             // falls back to the agent's own type
+		gen("u1", at).With("agent_id", "b1", "generation_agent_type", "Custom – User Saved", "content_generations", "2"), // and groups with it
+		gen("u1", at).With("agent_id", "b1", "generation_agent_type", "Public"),
+		gen("u1", at).With("agent_id", "b2"), // the type last known
+		gen("u1", at).With("agent_id", "b9"), // no type at all
+		gen("u1", at).With("generation_agent_type", "Never seen"),
+		gen("u1", at).With("workspace_id", "w0"),                   // a workspace nobody knows
+		gen("u1", at).With("workspace_id", "w9", "agent_id", "b1"), // the same user and agent elsewhere
+		gen("u1", at).With("generation_type", "Hum"),
 	}
 	rows, totals, _ := f.generationLog(events)
 	const rt = "2026-11-21T02:30:00Z"
@@ -158,7 +159,7 @@ func TestUserActivityLog(t *testing.T) {
 // TestPrepareKeepsOthers: columns that need nothing stay as they are, memory and all, in either form of text.
 func TestPrepareKeepsOthers(t *testing.T) {
 	f := newFixture(t, d, "UTC")
-	rec := recordOf(t, f.mem, dictionary.Generations, []fields{gen("u1", "2026-11-20T12:00:00Z").with("used_iq", "true")})
+	rec := rowtest.Record(t, f.mem, dictionary.Generations, []fields{gen("u1", "2026-11-20T12:00:00Z").With("used_iq", "true")}, false)
 	defer rec.Release()
 	g := NewGenerations(f.mem, func(string) string { panic("there is no path") })
 	out, err := g.Prepare(rec)
@@ -176,8 +177,8 @@ func TestPrepareKeepsOthers(t *testing.T) {
 // TestPathsThatAreNone: a path of which nothing is left is no endpoint, and one path is looked at once.
 func TestPathsThatAreNone(t *testing.T) {
 	f := newFixture(t, d, "UTC")
-	api := gen("u1", "2026-11-20T12:00:00Z").with("generation_feature", "API")
-	rec := recordOf(t, f.mem, dictionary.Generations, []fields{api.with("api_path", "?"), api, api.with("api_path", "/a"), api.with("api_path", "/a")})
+	api := gen("u1", "2026-11-20T12:00:00Z").With("generation_feature", "API")
+	rec := rowtest.Record(t, f.mem, dictionary.Generations, []fields{api.With("api_path", "?"), api, api.With("api_path", "/a"), api.With("api_path", "/a")}, false)
 	defer rec.Release()
 	calls := 0
 	g := NewGenerations(f.mem, func(path string) string {

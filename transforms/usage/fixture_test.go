@@ -4,23 +4,21 @@ import (
 	"bytes"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
 	"github.com/usagereport/usagereport/transforms/current"
 	"github.com/usagereport/usagereport/transforms/facts"
+	"github.com/usagereport/usagereport/transforms/rowtest"
 )
 
-// fields is a row of a dataset as text, null where a field is missing. Instants are RFC 3339.
-type fields map[string]string
+type fields = rowtest.Row
 
 // fixture is a run, its tables and events.
 type fixture struct {
@@ -50,47 +48,10 @@ func newFixture(t *testing.T, date calendar.Date, zone string) *fixture {
 	return f
 }
 
-// recordOf makes a batch of a dataset.
-func recordOf(t *testing.T, mem memory.Allocator, def *dictionary.Table, rows []fields) arrow.Record {
-	t.Helper()
-	b := array.NewRecordBuilder(mem, def.Schema())
-	defer b.Release()
-	for _, row := range rows {
-		for i, f := range def.Fields {
-			v, ok := row[f.Name]
-			if !ok {
-				b.Field(i).AppendNull()
-				continue
-			}
-			var err error
-			switch col := b.Field(i).(type) {
-			case *array.TimestampBuilder:
-				var at time.Time
-				at, err = time.Parse(time.RFC3339Nano, v)
-				col.Append(arrow.Timestamp(at.UnixMicro()))
-			case *array.BooleanBuilder:
-				var yes bool
-				yes, err = strconv.ParseBool(v)
-				col.Append(yes)
-			case *array.Int64Builder:
-				var n int64
-				n, err = strconv.ParseInt(v, 10, 64)
-				col.Append(n)
-			case *array.StringBuilder:
-				col.Append(v)
-			}
-			if err != nil {
-				t.Fatalf("%s.%s: %v", def.Name, f.Name, err)
-			}
-		}
-	}
-	return b.NewRecord()
-}
-
 func (f *fixture) table(name string, rows []fields) *current.Table {
 	f.t.Helper()
 	def, _ := dictionary.Dataset(name)
-	rec := recordOf(f.t, f.mem, def, rows)
+	rec := rowtest.Record(f.t, f.mem, def, rows, false)
 	defer rec.Release()
 	table, _, err := current.Collect(f.mem, def, []arrow.Record{rec})
 	if err != nil {
@@ -118,7 +79,7 @@ func (f *fixture) merger(def *dictionary.Table, s *facts.Spec, prepare func(arro
 	f.t.Helper()
 	var in []facts.Input
 	for _, rows := range runs {
-		rec := recordOf(f.t, f.mem, def, rows)
+		rec := rowtest.Record(f.t, f.mem, def, rows, false)
 		if prepare != nil {
 			prepared, err := prepare(rec)
 			rec.Release()
@@ -159,20 +120,9 @@ func (f *fixture) logins(runs ...[]fields) *facts.Merger {
 }
 
 // textOf returns the rows of a record as text, null as ∅, and releases it.
-func textOf(rec arrow.Record) (rows []string) {
+func textOf(rec arrow.Record) []string {
 	defer rec.Release()
-	for i := range int(rec.NumRows()) {
-		var cells []string
-		for _, col := range rec.Columns() {
-			if col.IsNull(i) {
-				cells = append(cells, "∅")
-			} else {
-				cells = append(cells, col.ValueStr(i))
-			}
-		}
-		rows = append(rows, strings.Join(cells, "|"))
-	}
-	return rows
+	return rowtest.Text(rec)
 }
 
 func (f *fixture) textOfAll(records iter.Seq2[arrow.Record, error]) (rows []string) {
@@ -191,18 +141,4 @@ func compare(t *testing.T, got []string, want ...string) {
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n  %s\nwant\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 	}
-}
-
-// with returns a row that has more.
-func (row fields) with(more ...string) fields {
-	out := fields{}
-	for k, v := range row {
-		out[k] = v
-	}
-	for i := 0; i < len(more); i += 2 {
-		if out[more[i]] = more[i+1]; more[i+1] == "∅" {
-			delete(out, more[i])
-		}
-	}
-	return out
 }

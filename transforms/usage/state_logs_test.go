@@ -12,19 +12,19 @@ func TestUserLog(t *testing.T) {
 	f.tables["workspaces"] = []fields{{"workspace_id": "w1", "workspace_name": "One"}}
 	base := fields{"workspace_id": "w1", "user_role": "member", "user_active": "true", "created_at": "2024-03-01T04:59:59.999999Z"}
 	f.tables["members"] = []fields{
-		base.with("user_id", "a plain", "user_name", "Ann", "user_email", "a@x.org", "user_department", "R&D",
+		base.With("user_id", "a plain", "user_name", "Ann", "user_email", "a@x.org", "user_department", "R&D",
 			"invite_sent_from_email", "boss@x.org", "invite_sent_at", "2024-02-29T05:00:00Z"),
-		base.with("user_id", "b revoked", "user_active", "false", "revoked_at", "2026-11-20T03:00:00Z"),
-		base.with("user_id", "c back again", "revoked_at", "2026-11-20T03:00:00Z"),
-		base.with("user_id", "d revoked, nobody knows when", "user_active", "false"),
-		base.with("user_id", "e with events"),
-		base.with("user_id", "f with own columns", "first_login_at", "2020-01-01T12:00:00Z", "last_login_at", "2020-02-01T12:00:00Z",
+		base.With("user_id", "b revoked", "user_active", "false", "revoked_at", "2026-11-20T03:00:00Z"),
+		base.With("user_id", "c back again", "revoked_at", "2026-11-20T03:00:00Z"),
+		base.With("user_id", "d revoked, nobody knows when", "user_active", "false"),
+		base.With("user_id", "e with events"),
+		base.With("user_id", "f with own columns", "first_login_at", "2020-01-01T12:00:00Z", "last_login_at", "2020-02-01T12:00:00Z",
 			"first_generation_at", "2020-03-01T12:00:00Z", "last_generation_at", "2020-04-01T12:00:00Z"),
-		base.with("user_id", "g own columns after D-1", "first_login_at", "2026-11-21T04:59:59.999999Z", "last_login_at", "2026-11-21T05:00:00Z",
+		base.With("user_id", "g own columns after D-1", "first_login_at", "2026-11-21T04:59:59.999999Z", "last_login_at", "2026-11-21T05:00:00Z",
 			"last_generation_at", "2030-01-01T00:00:00Z"),
-		base.with("user_id", "h both", "first_login_at", "2026-11-10T12:00:00Z", "last_login_at", "2026-11-18T12:00:00Z",
+		base.With("user_id", "h both", "first_login_at", "2026-11-10T12:00:00Z", "last_login_at", "2026-11-18T12:00:00Z",
 			"first_generation_at", "2026-11-01T12:00:00Z"),
-		base.with("user_id", "i elsewhere", "workspace_id", "w2"),
+		base.With("user_id", "i elsewhere", "workspace_id", "w2"),
 	}
 	seen := NewActivity()
 	span := func(first, last calendar.Date) span { return span{first, last, true} }
@@ -48,13 +48,13 @@ func TestGroupMembersLog(t *testing.T) {
 	f := newFixture(t, d, "Pacific/Kiritimati")
 	f.tables["workspaces"] = []fields{{"workspace_id": "w1", "workspace_name": "One"}}
 	member := fields{"workspace_id": "w1", "user_role": "r", "user_active": "true", "created_at": "2026-01-01T00:00:00Z"}
-	f.tables["members"] = []fields{member.with("user_id", "u1", "user_name", "Ann", "user_email", "a@x.org")}
-	f.gone["members"] = []fields{member.with("user_id", "u2", "user_name", "Gone", "user_email", "g@x.org")}
+	f.tables["members"] = []fields{member.With("user_id", "u1", "user_name", "Ann", "user_email", "a@x.org")}
+	f.gone["members"] = []fields{member.With("user_id", "u2", "user_name", "Gone", "user_email", "g@x.org")}
 	group := fields{"workspace_id": "w1", "group_visibility": "Public", "created_at": "2026-02-28T10:00:00Z"}
 	f.tables["groups"] = []fields{
-		group.with("group_id", "g1", "group_name", "First", "creator_user_id", "u2"), group.with("group_id", "g2"),
-		group.with("group_id", "g3", "creator_user_id", "ghost"), group.with("group_id", "g4"), group.with("group_id", "without members"),
-		group.with("workspace_id", "w2", "group_id", "g1", "group_name", "Elsewhere"),
+		group.With("group_id", "g1", "group_name", "First", "creator_user_id", "u2"), group.With("group_id", "g2"),
+		group.With("group_id", "g3", "creator_user_id", "ghost"), group.With("group_id", "g4"), group.With("group_id", "without members"),
+		group.With("workspace_id", "w2", "group_id", "g1", "group_name", "Elsewhere"),
 	}
 	in := func(g, u string) fields {
 		return fields{"workspace_id": "w1", "group_id": g, "user_id": u, "added_at": "2026-12-31T09:59:59.999999Z"}
@@ -81,16 +81,16 @@ func TestGroupMembersLog(t *testing.T) {
 func TestAgentsLog(t *testing.T) {
 	f := newFixture(t, d, "America/New_York")
 	member := fields{"workspace_id": "w1", "user_role": "r", "user_active": "true", "created_at": "2026-01-01T00:00:00Z"}
-	f.tables["members"] = []fields{member.with("user_id", "u1", "user_name", "Ann", "user_email", "a@x.org")}
-	f.gone["members"] = []fields{member.with("user_id", "u2", "user_name", "Gone")}
+	f.tables["members"] = []fields{member.With("user_id", "u1", "user_name", "Ann", "user_email", "a@x.org")}
+	f.gone["members"] = []fields{member.With("user_id", "u2", "user_name", "Gone")}
 	agent := fields{"workspace_id": "w1", "created_at": "2026-01-01T04:59:59Z", "agent_type": "Custom – User Saved", "agent_active": "true",
 		"studio_agent": "false", "agent_visibility": "Public"}
 	f.tables["agents"] = []fields{
-		agent.with("agent_id", "b1", "agent_name", "Bot", "creator_user_id", "u1"), agent.with("agent_id", "b2", "creator_user_id", "u2", "agent_active", "false"),
-		agent.with("agent_id", "b3", "creator_user_id", "ghost", "studio_agent", "true"), agent.with("agent_id", "b4", "agent_type", "Novel", "agent_visibility", "Odd"),
-		agent.with("workspace_id", "w0", "agent_id", "b1", "creator_user_id", "u1"),
+		agent.With("agent_id", "b1", "agent_name", "Bot", "creator_user_id", "u1"), agent.With("agent_id", "b2", "creator_user_id", "u2", "agent_active", "false"),
+		agent.With("agent_id", "b3", "creator_user_id", "ghost", "studio_agent", "true"), agent.With("agent_id", "b4", "agent_type", "Novel", "agent_visibility", "Odd"),
+		agent.With("workspace_id", "w0", "agent_id", "b1", "creator_user_id", "u1"),
 	}
-	f.gone["agents"] = []fields{agent.with("agent_id", "deleted")}
+	f.gone["agents"] = []fields{agent.With("agent_id", "deleted")}
 	compare(t, textOf(AgentsLog(f.run, f.today(), f.known())),
 		"w0|b1|∅|2025-12-31|Custom – User Saved|true|false|u1|∅|∅|Public",
 		"w1|b1|Bot|2025-12-31|Custom – User Saved|true|false|u1|Ann|a@x.org|Public",
@@ -106,8 +106,8 @@ func TestActivityIsKept(t *testing.T) {
 	kept := NewActivity()
 	if err := kept.FoldGenerations(f.generations([]fields{
 		gen("u1", "2020-01-01T00:00:00Z"), gen("u1", "2021-01-01T00:00:00Z"), gen("u1", "2025-11-20T23:59:59.999999Z"),
-		gen("u1", "2025-11-21T00:00:00Z"), gen("u2", "2026-01-01T00:00:00Z"), gen("u1", "2020-02-01T00:00:00Z").with("user_id", "∅"),
-		gen("u1", "2019-01-01T00:00:00Z").with("workspace_id", "w2"),
+		gen("u1", "2025-11-21T00:00:00Z"), gen("u2", "2026-01-01T00:00:00Z"), gen("u1", "2020-02-01T00:00:00Z").With("user_id", "∅"),
+		gen("u1", "2019-01-01T00:00:00Z").With("workspace_id", "w2"),
 	}), d-365); err != nil {
 		t.Fatal(err)
 	}

@@ -119,7 +119,7 @@ func TestNamesAreToday(t *testing.T) {
 	events := []row{event("a", noon(1))}
 	c, first, rows := chain(nil).publish(t, d, time.UTC, "r1", events)
 	for _, change := range []row{
-		events[0].with("actor_user_name", "Zoe"), events[0].with("workspace_name", "Uno"), events[0].with("actor_user_email", "z@x.org"), events[0].with("target_user_name", "∅"),
+		events[0].With("actor_user_name", "Zoe"), events[0].With("workspace_name", "Uno"), events[0].With("actor_user_email", "z@x.org"), events[0].With("target_user_name", "∅"),
 	} {
 		_, second, changed := c.publish(t, d, time.UTC, "r2", []row{change})
 		if second.Amended() != nil || second.Days[89].Facts != first.Days[89].Facts {
@@ -131,7 +131,7 @@ func TestNamesAreToday(t *testing.T) {
 		}
 	}
 	// Without an id the address is all that says who it was.
-	_, second, changed := c.publish(t, d, time.UTC, "r2", []row{events[0].with("target_user_email", "other@x.org")})
+	_, second, changed := c.publish(t, d, time.UTC, "r2", []row{events[0].With("target_user_email", "other@x.org")})
 	if len(second.Amended()) != 1 {
 		t.Error("another target amends nothing")
 	}
@@ -171,7 +171,7 @@ func TestAnyHistory(t *testing.T) {
 			for _, day := range digest.Days {
 				var ids []string
 				for _, r := range rows {
-					if calendar.Of(r.at(), zone).String() == day.Day {
+					if calendar.Of(at(r), zone).String() == day.Day {
 						ids = append(ids, r["event_id"]+r["occurred_at"])
 					}
 				}
@@ -193,7 +193,7 @@ func TestAnyHistory(t *testing.T) {
 				rt.Fatal(err)
 			}
 			for i, r := range rows {
-				if day, ok := s.DayOfRow(int64(i)); !ok || day != calendar.Of(r.at(), zone) {
+				if day, ok := s.DayOfRow(int64(i)); !ok || day != calendar.Of(at(r), zone) {
 					rt.Fatalf("row %d is of %s", i, day)
 				}
 			}
@@ -218,8 +218,8 @@ func TestExtendRefuses(t *testing.T) {
 	}
 	mem := memory.NewGoAllocator()
 	s := NewSegments(calendar.Windows(d).Audit, time.UTC)
-	for name, r := range map[string]row{"UTF-8": a.with("action", "\xff"), "null": a.with("event_id", "∅")} {
-		if err := s.Add(records(mem, []row{r}, 1)[0]); err == nil {
+	for name, r := range map[string]row{"UTF-8": a.With("action", "\xff"), "null": a.With("event_id", "∅")} {
+		if err := s.Add(records(t, mem, []row{r}, 1)[0]); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -230,7 +230,7 @@ func BenchmarkSegments(b *testing.B) {
 	for i := range 4096 {
 		rows = append(rows, event(fmt.Sprint("e", i), noon(1).Add(-time.Duration(i)*time.Minute)))
 	}
-	all := records(memory.NewGoAllocator(), rows, 4096)
+	all := records(b, memory.NewGoAllocator(), rows, 4096)
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := NewSegments(calendar.Windows(d).Audit, time.UTC).Add(all[0]); err != nil {

@@ -47,7 +47,7 @@ func TestGolden(t *testing.T) {
 func TestRecomputed(t *testing.T) {
 	python := testservice.Python(t, "hashlib", "json")
 	_, digest, rows := chain(nil).publish(t, d, time.UTC, "r", []row{
-		event("a", noon(1)), event("b", noon(1)), event("c", noon(40)).with("actor_user_id", "∅"), event("d", noon(90).Truncate(time.Second)),
+		event("a", noon(1)), event("b", noon(1)), event("c", noon(40)).With("actor_user_id", "∅"), event("d", noon(90).Truncate(time.Second)),
 	})
 	var objects []map[string]any
 	for _, r := range rows {

@@ -9,30 +9,16 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow"
-	"github.com/apache/arrow/go/v17/arrow/array"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/rowtest"
 )
 
-// row is a row of the audit log as text; fields that are missing are null.
-type row map[string]string
+type row = rowtest.Row
 
-func (r row) with(more ...string) row {
-	out := row{}
-	for k, v := range r {
-		out[k] = v
-	}
-	for i := 0; i < len(more); i += 2 {
-		if out[more[i]] = more[i+1]; more[i+1] == "∅" {
-			delete(out, more[i])
-		}
-	}
-	return out
-}
-
-func (r row) at() time.Time {
+func at(r row) time.Time {
 	at, err := time.Parse(time.RFC3339Nano, r["occurred_at"])
 	if err != nil {
 		panic(err)
@@ -52,7 +38,7 @@ func event(id string, at time.Time) row {
 func newestFirst(rows []row) []row {
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(a, b row) int {
-		if c := b.at().Compare(a.at()); c != 0 {
+		if c := at(b).Compare(at(a)); c != 0 {
 			return c
 		}
 		return strings.Compare(a["event_id"], b["event_id"])
@@ -61,37 +47,9 @@ func newestFirst(rows []row) []row {
 }
 
 // records cuts rows into records of that many; those of odd number hold text by code.
-func records(mem memory.Allocator, rows []row, size int) (all []arrow.Record) {
+func records(t failer, mem memory.Allocator, rows []row, size int) (all []arrow.Record) {
 	for chunk := range slices.Chunk(rows, size) {
-		var columns []arrow.Field
-		var cols []arrow.Array
-		for _, f := range dictionary.AuditLog.Fields {
-			dt := f.Kind.ArrowType()
-			if f.Kind == dictionary.String && len(all)%2 == 1 {
-				dt = &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int32, ValueType: arrow.BinaryTypes.String}
-			}
-			b := array.NewBuilder(mem, dt)
-			for _, r := range chunk {
-				v, ok := r[f.Name]
-				switch b := b.(type) {
-				case *array.TimestampBuilder:
-					b.Append(arrow.Timestamp(r.at().UnixMicro()))
-				default:
-					if !ok {
-						b.AppendNull()
-					} else if err := b.AppendValueFromString(v); err != nil {
-						panic(err)
-					}
-				}
-			}
-			columns = append(columns, arrow.Field{Name: f.Name, Type: dt, Nullable: true})
-			cols = append(cols, b.NewArray())
-			b.Release()
-		}
-		all = append(all, array.NewRecord(arrow.NewSchema(columns, nil), cols, int64(len(chunk))))
-		for _, c := range cols {
-			c.Release()
-		}
+		all = append(all, rowtest.Record(t, mem, dictionary.AuditLog, chunk, len(all)%2 == 1))
 	}
 	return all
 }
@@ -111,7 +69,7 @@ func segments(t failer, window calendar.Days, zone *time.Location, rows []row, s
 		mem = memory.NewGoAllocator() // who makes many records of many rows has no time for the other
 	}
 	s := NewSegments(window, zone)
-	for _, rec := range records(mem, rows, size) {
+	for _, rec := range records(t, mem, rows, size) {
 		if err := s.Add(rec); err != nil {
 			t.Fatal(err)
 		}
@@ -152,7 +110,7 @@ func (c chain) publish(t failer, date calendar.Date, zone *time.Location, run st
 	window := calendar.Windows(date).Audit
 	var rows []row
 	for _, e := range newestFirst(events) {
-		if window.Contains(calendar.Of(e.at(), zone)) {
+		if window.Contains(calendar.Of(at(e), zone)) {
 			rows = append(rows, e)
 		}
 	}

@@ -31,7 +31,7 @@ func TestTampering(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, r := range rows {
-		day := calendar.Of(r.at(), zone)
+		day := calendar.Of(at(r), zone)
 		check := func(what string, changed []row, more ...calendar.Date) {
 			t.Helper()
 			err := Verify(digest, segments(t, window, zone, changed, 500))
@@ -49,22 +49,22 @@ func TestTampering(t *testing.T) {
 		replaced := func(r row) []row { changed := slices.Clone(rows); changed[i] = r; return changed }
 		for _, f := range dictionary.AuditLog.Fields {
 			if f.Kind == dictionary.String && i%11 == 0 {
-				check("another "+f.Name, replaced(r.with(f.Name, r[f.Name]+"x")))
+				check("another "+f.Name, replaced(r.With(f.Name, r[f.Name]+"x")))
 				if r[f.Name] == "" {
-					check("empty for null "+f.Name, replaced(r.with(f.Name, "")))
+					check("empty for null "+f.Name, replaced(r.With(f.Name, "")))
 				} else if !f.Required {
-					check("no "+f.Name, replaced(r.with(f.Name, "∅")))
+					check("no "+f.Name, replaced(r.With(f.Name, "∅")))
 				}
 			}
 		}
-		check("a microsecond", replaced(r.with("occurred_at", r.at().Add(time.Microsecond).Format(time.RFC3339Nano))))
+		check("a microsecond", replaced(r.With("occurred_at", at(r).Add(time.Microsecond).Format(time.RFC3339Nano))))
 		check("loss", slices.Delete(slices.Clone(rows), i, i+1))
 		check("doubling", put(i, r))
-		check("addition", newestFirst(put(i, r.with("event_id", "new"))))
+		check("addition", newestFirst(put(i, r.With("event_id", "new"))))
 		if i+1 < len(rows) {
 			swapped := slices.Clone(rows)
 			swapped[i], swapped[i+1] = swapped[i+1], swapped[i]
-			check("swap", swapped, calendar.Of(rows[i+1].at(), zone))
+			check("swap", swapped, calendar.Of(at(rows[i+1]), zone))
 		}
 		if other := (i + len(rows)/2) % len(rows); i%5 == 0 {
 			moved := slices.Insert(slices.Delete(slices.Clone(rows), i, i+1), other, r)
