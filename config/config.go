@@ -31,6 +31,9 @@ type Config struct {
 	Identity     Identity           `yaml:"identity"`
 	Notify       Notify             `yaml:"notify"`
 	OpenLineage  OpenLineage        `yaml:"openlineage"`
+	Retry        Retry              `yaml:"retry"`
+	Retention    Retention          `yaml:"retention"`
+	Admin        Admin              `yaml:"admin"`
 
 	domains dictionary.Domain
 	origin  origin
@@ -178,6 +181,24 @@ type OpenLineage struct {
 	origin origin
 }
 
+// Retry says how long a run keeps trying what may work a moment later.
+type Retry struct {
+	Budget time.Duration `yaml:"budget"` // of one run, for all its waits together; 0: nothing is tried again
+
+	origin origin
+}
+
+// Retention says how many days before the newest snapshot things are kept; 0 keeps them for ever.
+type Retention struct {
+	SnapshotsDays  int `yaml:"snapshots_days"`  // manifests, logs and audit logs
+	ReportsDays    int `yaml:"reports_days"`    // dated zips: 0, or no less than SnapshotsDays
+	QuarantineDays int `yaml:"quarantine_days"` // rows that could not be used
+	RunsDays       int `yaml:"runs_days"`       // records of runs
+	AccessDays     int `yaml:"access_days"`     // records of who signed in and downloaded what
+
+	origin origin
+}
+
 // defaulter is implemented by the parts of a Config whose zero value is not their default.
 type defaulter interface{ setDefaults() }
 
@@ -186,6 +207,8 @@ func (c *Config) setDefaults() {
 	c.Schedule = Schedule{Cron: "30 2 * * *", CatchUpDays: 7, Deadline: 12 * time.Hour, GracePeriod: 20 * time.Second}
 	c.Quality = Quality{MaxRejectedRatio: 0.001}
 	c.OpenLineage = OpenLineage{Namespace: "usagereport"}
+	c.Retry = Retry{Budget: 15 * time.Minute}
+	c.Admin = Admin{Listen: "127.0.0.1:8080"}
 }
 
 func (s *Source) setDefaults() { s.StatementTimeout = 30 * time.Minute }

@@ -79,12 +79,14 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 // The defaults that the documentation gives are those that hold.
 func TestDocumentedDefaults(t *testing.T) {
 	c := mustLoad(t, usageYAML("  grids: { source: files, path: a.csv }\n"))
+	withOIDC := mustLoad(t, usageYAML(oidcYAML))
 	holders := map[reflect.Type]any{
 		reflect.TypeFor[Config](): *c, reflect.TypeFor[Lake](): c.Lake, reflect.TypeFor[Schedule](): c.Schedule,
 		reflect.TypeFor[Source](): c.Sources["app"], reflect.TypeFor[Dataset](): c.Datasets["grids"],
 		reflect.TypeFor[Quality](): c.Quality, reflect.TypeFor[Identity](): c.Identity,
 		reflect.TypeFor[Notify](): c.Notify, reflect.TypeFor[Webhook](): Webhook{}, reflect.TypeFor[Mail](): c.Notify.Email,
-		reflect.TypeFor[OpenLineage](): c.OpenLineage,
+		reflect.TypeFor[OpenLineage](): c.OpenLineage, reflect.TypeFor[Retry](): c.Retry, reflect.TypeFor[Retention](): c.Retention,
+		reflect.TypeFor[Admin](): c.Admin, reflect.TypeFor[OIDC](): withOIDC.Admin.OIDC, reflect.TypeFor[Grant](): Grant{},
 	}
 	for _, s := range sections() {
 		v := reflect.ValueOf(holders[s.typ])

@@ -144,6 +144,14 @@ func (d *decoder) keepOrigins(cfg *Config) {
 		cfg.Notify.Webhooks[i].origin = below(fmt.Sprintf("notify.webhooks[%d].", i))
 	}
 	cfg.OpenLineage.origin = below("openlineage.")
+	cfg.Retry.origin = below("retry.")
+	cfg.Retention.origin = below("retention.")
+	cfg.Admin.origin = below("admin.")
+	cfg.Admin.OIDC.origin = below("admin.oidc.")
+	for name, g := range cfg.Admin.OIDC.Roles {
+		g.origin = below(join("admin.oidc.roles", name) + ".")
+		cfg.Admin.OIDC.Roles[name] = g
+	}
 	for name, s := range cfg.Sources {
 		s.origin = below(join("sources", name) + ".")
 		cfg.Sources[name] = s

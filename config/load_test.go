@@ -49,6 +49,7 @@ var fixtureEnv = testEnv(map[string]string{
 	"APP_DB_PASSWORD": "s3cr3t", "DAYS": "5", "WORD": "hush-hush", "DB_URL": "postgres://u:hush-hush@db/app", "EMPTY": "", "BINARY": "\xff",
 	"WEBHOOK_URL": "https://hooks.example/services/hush-hush", "WEBHOOK_KEY": "aHVzaC1odXNoIGh1c2gtaHVzaCBodXNoLWh1c2g=", "SMTP_PASSWORD": "hush-hush",
 	"PING_URL": "https://ping.example/hush-hush", "LINEAGE_KEY": "hush-hush",
+	"SESSION_SECRET": "aHVzaC1odXNoIGh1c2gtaHVzaCBodXNoLWh1c2ggaHVzaC1odXNo", "OIDC_SECRET": "hush-hush",
 })
 
 func load(t *testing.T, text string) (*Config, error) {

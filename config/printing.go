@@ -144,6 +144,30 @@ func (o OpenLineage) MarshalYAML() ([]byte, error) { return shownJSON(o) }
 // LogValue returns the OpenLineage as JSON without secrets.
 func (o OpenLineage) LogValue() slog.Value { return logJSON(o) }
 
+// Format writes the Retry as JSON for every verb, without secrets.
+func (r Retry) Format(f fmt.State, _ rune) { formatJSON(f, r) }
+
+// MarshalJSON returns the Retry without secrets.
+func (r Retry) MarshalJSON() ([]byte, error) { return shownJSON(r) }
+
+// MarshalYAML returns the Retry without secrets; JSON is YAML.
+func (r Retry) MarshalYAML() ([]byte, error) { return shownJSON(r) }
+
+// LogValue returns the Retry as JSON without secrets.
+func (r Retry) LogValue() slog.Value { return logJSON(r) }
+
+// Format writes the Retention as JSON for every verb, without secrets.
+func (r Retention) Format(f fmt.State, _ rune) { formatJSON(f, r) }
+
+// MarshalJSON returns the Retention without secrets.
+func (r Retention) MarshalJSON() ([]byte, error) { return shownJSON(r) }
+
+// MarshalYAML returns the Retention without secrets; JSON is YAML.
+func (r Retention) MarshalYAML() ([]byte, error) { return shownJSON(r) }
+
+// LogValue returns the Retention as JSON without secrets.
+func (r Retention) LogValue() slog.Value { return logJSON(r) }
+
 // origin holds, for the fields of one struct (by YAML name and path below it), the text of the file that was
 // expanded: it is what printing shows in their place.
 type origin map[string]string

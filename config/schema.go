@@ -48,6 +48,8 @@ func JSONSchema() ([]byte, error) {
 			return nil, err
 		}
 	}
+	// A file without datasets is one for the admin server.
+	root.AnyOf = []*jsonschema.Schema{{Required: []string{"datasets"}}, {Required: []string{"admin"}}}
 	datasets, _ := root.Properties.Get("datasets")
 	names := &jsonschema.Schema{}
 	for _, t := range dictionary.Datasets() {

@@ -18,14 +18,14 @@ const (
 // keeps secrets out by itself; this is for texts of servers and libraries that quote what they were given.
 func (c *Config) Scrub(text string) string {
 	var secrets []string
-	urls := []URL{c.Lake.Bucket, c.Notify.Email.Server}
+	urls := []URL{c.Lake.Bucket, c.Notify.Email.Server, c.Admin.Keys}
 	for _, s := range c.Sources {
 		urls = append(urls, s.URL)
 	}
 	for _, u := range urls {
 		secrets = append(secrets, u.secrets()...)
 	}
-	whole := []Secret{c.Notify.Ping, c.OpenLineage.URL, c.OpenLineage.APIKey}
+	whole := []Secret{c.Notify.Ping, c.OpenLineage.URL, c.OpenLineage.APIKey, c.Admin.SessionSecret, c.Admin.OIDC.ClientSecret}
 	for _, w := range c.Notify.Webhooks {
 		whole = append(whole, w.URL, w.SigningKey)
 	}

@@ -14,6 +14,10 @@ func TestScrub(t *testing.T) {
   email: { server: "smtp://report:m4ilpw@mail.example", from: a@b.example, to: [a@b.example] }
   ping: "https://ping.example/0b7c1cf6-5a10-4b0f-a8a1-9d8a5a7e6b11?create=k3y"
 openlineage: { url: "https://u:l1neage@lineage.example/api", api_key: "b34r3r" }
+admin:
+  keys: "s3://keys?secret_key=k3ysk3y"
+  session_secret: "c2Vzc2lvbi1zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcyE="
+  oidc: { issuer: "https://login.example", client_id: usagereport, client_secret: "0idcs3cret", roles: { a: { role: Administrator } } }
 `)))
 	for in, want := range map[string]string{
 		"nothing here": "nothing here",
@@ -21,12 +25,13 @@ openlineage: { url: "https://u:l1neage@lineage.example/api", api_key: "b34r3r" }
 		"pw p@ssw0rd":         "pw REDACTED",
 		"pw p%40ssw0rd":       "pw REDACTED",
 		"t0ps3cret buck3tk3y": "REDACTED REDACTED",
-		"Post \"https://hooks.example/services/T0001/B0001/abcdefgh\": EOF": "Post \"REDACTED\": EOF",
-		"/services/T0001/B0001/abcdefgh":                                    "/REDACTED",
-		"535 m4ilpw is wrong":                                               "535 REDACTED is wrong",
-		"0b7c1cf6-5a10-4b0f-a8a1-9d8a5a7e6b11 create=k3y":                   "REDACTED REDACTED",
-		"Bearer b34r3r, l1neage, MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw":          "Bearer REDACTED, REDACTED, REDACTED",
-		"api stays, for it is a word":                                       "api stays, for it is a word",
+		"Post \"https://hooks.example/services/T0001/B0001/abcdefgh\": EOF":                         "Post \"REDACTED\": EOF",
+		"/services/T0001/B0001/abcdefgh":                                                            "/REDACTED",
+		"535 m4ilpw is wrong":                                                                       "535 REDACTED is wrong",
+		"0b7c1cf6-5a10-4b0f-a8a1-9d8a5a7e6b11 create=k3y":                                           "REDACTED REDACTED",
+		"Bearer b34r3r, l1neage, MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw":                                  "Bearer REDACTED, REDACTED, REDACTED",
+		"keys k3ysk3y, c2Vzc2lvbi1zZWNyZXQtb2YtdGhpcnR5LXR3by1ieXRlcyE=, 0idcs3cret of usagereport": "keys REDACTED, REDACTED, REDACTED of usagereport",
+		"api stays, for it is a word":                                                               "api stays, for it is a word",
 	} {
 		if got := c.Scrub(in); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", in, got, want)

@@ -73,6 +73,18 @@ func canaryConfigs() map[string]string {
 		"ping_path":      usageYAML("notify: { ping: \"https://h/%s\" }\n"),
 		"lineage":        usageYAML("openlineage: { url: \"https://h/%s\", api_key: \"%[1]s\", namespace: \"%[1]s\" }\n"),
 		"lineage_key":    usageYAML("openlineage: { api_key: \"%s\" }\n"),
+		"admin_listen":   usageYAML("admin: { listen: \"%s\" }\n"),
+		"admin_url":      usageYAML("admin: { url: \"%s\" }\n"),
+		"admin_keys":     usageYAML("admin: { keys: \"s3://b?token=%s\" }\n"),
+		"admin_keys_bad": usageYAML("admin: { keys: \"nope://u:%s@b\" }\n"),
+		"admin_session":  usageYAML("admin: { session_secret: \"%s\" }\n"),
+		"admin_proxy":    usageYAML("admin: { trusted_proxies: [\"%s\"] }\n"),
+		"oidc_secret":    usageYAML(strings.Replace(oidcYAML, "${WORD}", "%s", 1)),
+		"oidc_issuer":    usageYAML(strings.Replace(oidcYAML, "https://login.example", "http://%s", 1)),
+		"oidc_scope":     usageYAML(strings.Replace(oidcYAML, "client_id: x", "client_id: \"%s\", scopes: [\"%[1]s x\"]", 1)),
+		"oidc_grant":     usageYAML(strings.Replace(oidcYAML, "\"*\"] }", "\"%s\"], role: \"%[1]s\" }", 1)),
+		"retention":      usageYAML("retention: { runs_days: \"%s\" }\n"),
+		"retry":          usageYAML("retry: { budget: \"%s\" }\n"),
 		"local_part":     usageYAML("identity: { no_proof_local_parts: [a, \"%s\", \"%[1]s@x\"] }\n"),
 	}
 	all := map[string]string{}
@@ -83,6 +95,7 @@ func canaryConfigs() map[string]string {
 	}
 	for _, place := range []string{
 		"url_password", "url_bad", "webhook", "webhook_path", "webhook_key", "webhook_bad", "mail_password", "mail_bad", "ping", "ping_path", "lineage_key",
+		"admin_keys", "admin_keys_bad", "admin_session", "oidc_secret",
 	} {
 		all[place+"/literal"] = fmt.Sprintf(places[place], canary)
 	}

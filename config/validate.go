@@ -75,6 +75,9 @@ func (v *validator) config() {
 	v.identity()
 	v.notify()
 	v.lineage()
+	v.duration("retry.budget", v.cfg.Retry.Budget, 0, 12*time.Hour, "0s to 12h", "such as 15m")
+	v.retention()
+	v.admin()
 }
 
 // zone reports a name that is not in the time zone database.
@@ -242,7 +245,8 @@ func (v *validator) bindings() {
 				"the %s domain is bound by halves: %s missing, %s bound", d, strings.Join(lacks, ", "), strings.Join(has, ", "))
 		}
 	}
-	if v.cfg.domains == 0 {
+	// The admin server needs nothing but the lake.
+	if v.cfg.domains == 0 && (v.set("datasets") || !v.set("admin")) {
 		v.problem("datasets", "the usage logs need "+strings.Join(required(dictionary.Usage), ", "),
 			"nothing is bound that anything could be produced from")
 	}
