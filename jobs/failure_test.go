@@ -331,7 +331,7 @@ func (f *failure) checkLeft(t *testing.T, before, after map[string][]byte) {
 			continue
 		}
 		records++
-		var rec jobs.Record
+		var rec lake.RunRecord
 		if err := json.Unmarshal(after[key], &rec); err != nil {
 			t.Fatal(err)
 		}

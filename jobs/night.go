@@ -58,7 +58,10 @@ type nightRun struct {
 // use stands in quarantine either way, and a record of the run below runs/.
 func (n *Night) Run(ctx context.Context, req Request) (out *Outcome, err error) {
 	began := n.Now()
-	r := n.newRun(req, began)
+	watched := *n
+	watch := &stopwatch{next: n.progress(), now: n.Now}
+	watched.Progress = watch
+	r := watched.newRun(req, began)
 	log := n.Log.With("run", runID(r.date, r.time), "date", r.date.String())
 	log.Info("run began", "zone", r.zone.String(), "full", r.full, "dry_run", r.dry)
 	out = new(Outcome)
@@ -73,7 +76,7 @@ func (n *Night) Run(ctx context.Context, req Request) (out *Outcome, err error) 
 		return out, err
 	}
 	// The record is wanted most of a run that was cancelled.
-	if recErr := n.Lake.PutRun(context.WithoutCancel(ctx), runID(r.date, r.time), r.record(out, err)); recErr != nil {
+	if recErr := r.putRecord(context.WithoutCancel(ctx), out, err, watch.taken()); recErr != nil {
 		err = errors.Join(err, recErr)
 	}
 	return out, err

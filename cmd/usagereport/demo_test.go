@@ -127,7 +127,7 @@ func (d *demoDir) runs(t *testing.T) {
 	}
 	got := invoke(t, "runs", "--config", d.config, "--last", "1", "--json")
 	got.want(t, 0)
-	var rec jobs.Record
+	var rec lake.RunRecord
 	if err := json.Unmarshal([]byte(got.stdout), &rec); err != nil {
 		t.Fatalf("%v in %s", err, got.stdout)
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -146,9 +145,9 @@ func newRuns() *cobra.Command {
 					fmt.Fprintf(w, "%s\n", rec.Data)
 					continue
 				}
-				var r jobs.Record
-				if err := json.Unmarshal(rec.Data, &r); err != nil {
-					return fmt.Errorf("run record %s: %w", rec.ID, err)
+				r, err := rec.Record()
+				if err != nil {
+					return err
 				}
 				var read, rejected, rows int64
 				for _, d := range r.Datasets {

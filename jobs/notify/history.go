@@ -2,11 +2,11 @@ package notify
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/sinks/lake"
 )
 
 // Streak is a row of runs that failed, one after the other.
@@ -36,12 +36,12 @@ func failures(ctx context.Context, history History, id string) (s Streak, err er
 		if r.ID == id {
 			continue
 		}
-		var rec jobs.Record
-		if err := json.Unmarshal(r.Data, &rec); err != nil {
+		rec, err := r.Record()
+		if err != nil {
 			return Streak{}, fmt.Errorf("read the record of run %s: %w", r.ID, err)
 		}
 		switch {
-		case rec.ExitCode == jobs.ExitLease || rec.Status == "cancelled":
+		case rec.ExitCode == jobs.ExitLease || rec.Status == lake.RunCancelled:
 		case rec.ExitCode == jobs.ExitDone:
 			return s, nil
 		default:

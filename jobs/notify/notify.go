@@ -36,7 +36,7 @@ type Run struct {
 
 // History yields the records of past runs, newest first. *lake.Lake is one.
 type History interface {
-	Runs(ctx context.Context) iter.Seq2[lake.RunRecord, error]
+	Runs(ctx context.Context) iter.Seq2[lake.StoredRun, error]
 }
 
 // Told is what a program that stays up remembers of what it told, so that a failure that is tried again and again is told

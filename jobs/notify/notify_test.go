@@ -131,7 +131,7 @@ func (f *fixture) run(t *testing.T, told *Told, r Run) {
 	case r.Err != nil && !r.Published:
 		status = "failed"
 	}
-	rec := jobs.Record{RunID: r.ID, SnapshotDate: r.Date, RunTime: r.Time, Status: status, ExitCode: jobs.ExitCode(r.Err)}
+	rec := lake.RunRecord{RunID: r.ID, SnapshotDate: lake.Date(r.Date), RunTime: r.Time, Status: status, ExitCode: jobs.ExitCode(r.Err)}
 	if err := f.lake.PutRun(t.Context(), r.ID, rec); err != nil {
 		t.Fatal(err)
 	}

@@ -153,21 +153,33 @@ func (it *intent) validate() error {
 
 // list returns the keys below a prefix, sorted.
 func (l *Lake) list(ctx context.Context, prefix string) ([]string, error) {
-	return l.listWith(ctx, prefix, false)
+	return l.listWith(ctx, prefix, "", false)
 }
 
 // listDirs returns the folders directly below a prefix, each with its slash.
 func (l *Lake) listDirs(ctx context.Context, prefix string) ([]string, error) {
-	return l.listWith(ctx, prefix, true)
+	return l.listWith(ctx, prefix, "/", true)
 }
 
-func (l *Lake) listWith(ctx context.Context, prefix string, dirs bool) ([]string, error) {
-	opts := &blob.ListOptions{Prefix: l.full(prefix)}
-	if dirs {
-		opts.Delimiter = "/"
+// listFiles returns the keys directly below a prefix, none of those in folders, sorted.
+func (l *Lake) listFiles(ctx context.Context, prefix string) ([]string, error) {
+	return l.listWith(ctx, prefix, "/", false)
+}
+
+// listWith lists again when the driver stumbles over a file that vanishes while it lists.
+func (l *Lake) listWith(ctx context.Context, prefix, delimiter string, dirs bool) (keys []string, err error) {
+	for range 10 {
+		keys, err = l.listOnce(ctx, prefix, delimiter, dirs)
+		if err == nil || l.local == nil || !isNotFound(err) {
+			break
+		}
 	}
+	return keys, err
+}
+
+func (l *Lake) listOnce(ctx context.Context, prefix, delimiter string, dirs bool) ([]string, error) {
 	var keys []string
-	for it := l.bucket.List(opts); ; {
+	for it := l.bucket.List(&blob.ListOptions{Prefix: l.full(prefix), Delimiter: delimiter}); ; {
 		o, err := it.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			slices.Sort(keys)

@@ -2,20 +2,70 @@ package lake
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
 	"slices"
 	"strings"
-
-	"gocloud.dev/blob"
+	"time"
 )
 
-// RunRecord is the record of one run as its JSON.
+// What became of a run, as its record says it.
+const (
+	RunPublished = "published"
+	RunFailed    = "failed"    // nothing was published
+	RunCancelled = "cancelled" // stopped by hand or by its deadline
+)
+
+// RunRecord is what runs/ keeps of a run, whether it published or not. A record of an older program lacks the newer
+// fields, and one of a newer program has fields that are passed over: unlike a manifest it promises nothing.
 type RunRecord struct {
+	RunID        string     `json:"run_id"`
+	SnapshotDate Date       `json:"snapshot_date"`
+	RunTime      time.Time  `json:"run_time"`
+	Status       string     `json:"status"`          // RunPublished, RunFailed or RunCancelled
+	Error        string     `json:"error,omitempty"` // also of a run that published and then failed
+	ExitCode     int        `json:"exit_code"`
+	Seconds      float64    `json:"seconds"`
+	Stages       []Stage    `json:"stages"` // in the order in which they began
+	Full         bool       `json:"full"`
+	Program      string     `json:"program_version"`
+	TimeZone     string     `json:"time_zone"`
+	Domains      []string   `json:"domains"` // that the run was to make
+	Windows      []Window   `json:"windows"`
+	Datasets     []Dataset  `json:"datasets"`
+	Logs         []Log      `json:"logs"`
+	Workbooks    []Workbook `json:"workbooks"`
+	Identity     *Identity  `json:"identity,omitempty"`
+	Checks       []Check    `json:"checks"`
+	Warnings     []string   `json:"warnings"`
+	Objects      int        `json:"objects_published"`
+	Bytes        int64      `json:"bytes_published"`
+	Quality      string     `json:"quality,omitempty"`   // the key of its quality report
+	Changes      *Changes   `json:"changes,omitempty"`   // what changed since an earlier run; nil when it did not come so far
+	Retention    *Retained  `json:"retention,omitempty"` // what was deleted for its age; nil when nothing was to be
+}
+
+// Stage is a part of a run.
+type Stage struct {
+	Name    string  `json:"name"`
+	Seconds float64 `json:"seconds"`
+	Rows    int64   `json:"rows"` // that it handled
+}
+
+// StoredRun is the record of one run as its JSON.
+type StoredRun struct {
 	ID   string
 	Data []byte
+}
+
+// Record decodes it. ErrCorrupt if it is no record of a run.
+func (s StoredRun) Record() (*RunRecord, error) {
+	r := new(RunRecord)
+	if err := json.Unmarshal(s.Data, r); err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", RunKey(s.ID), ErrCorrupt, err)
+	}
+	return r, nil
 }
 
 // PutRun writes the record of a run as JSON, in place of an earlier one of the same id. Ids begin with the time of
@@ -31,144 +81,54 @@ func (l *Lake) PutRun(ctx context.Context, id string, record any) error {
 	return l.put(ctx, RunKey(id), jsonType, data)
 }
 
+// Run returns the record of a run. ErrNotFound if there is none.
+func (l *Lake) Run(ctx context.Context, id string) (*RunRecord, error) {
+	if err := validID(id); err != nil {
+		return nil, err
+	}
+	data, err := l.get(ctx, RunKey(id))
+	if err != nil {
+		return nil, err
+	}
+	r, err := StoredRun{ID: id, Data: data}.Record()
+	if err != nil {
+		return nil, fmt.Errorf("read the record of a run in %s: %w", l.Name(), err)
+	}
+	return r, nil
+}
+
 // Runs yields the records of all runs, newest first, each read when it is its turn. An error ends it.
-func (l *Lake) Runs(ctx context.Context) iter.Seq2[RunRecord, error] {
-	return func(yield func(RunRecord, error) bool) {
-		keys, err := l.list(ctx, runsDir)
+func (l *Lake) Runs(ctx context.Context) iter.Seq2[StoredRun, error] {
+	return func(yield func(StoredRun, error) bool) {
+		ids, err := l.runIDs(ctx)
 		if err != nil {
-			yield(RunRecord{}, err)
+			yield(StoredRun{}, err)
 			return
 		}
-		for _, key := range slices.Backward(keys) {
-			id, ok := strings.CutSuffix(strings.TrimPrefix(key, runsDir), ".json")
-			if !ok || validID(id) != nil {
-				continue // not one of ours
-			}
-			data, err := l.get(ctx, key)
+		for _, id := range slices.Backward(ids) {
+			data, err := l.get(ctx, RunKey(id))
 			if isNotFound(err) {
 				continue // deleted since it was listed
 			}
-			if !yield(RunRecord{ID: id, Data: data}, err) || err != nil {
+			if !yield(StoredRun{ID: id, Data: data}, err) || err != nil {
 				return
 			}
 		}
 	}
 }
 
-// State is what runs hand on to the next: named blobs below state/. Each is old or new, never half; two of them are
-// not replaced together, so a set that belongs together is named by one blob that is written last.
-type State struct {
-	lake *Lake
-}
-
-// State returns the lake's state.
-func (l *Lake) State() *State { return &State{lake: l} }
-
-// StateWriter is a blob of state being written. Like Object it has no Close.
-type StateWriter struct {
-	up *upload
-}
-
-// Create begins a blob in place of any earlier one of that name. Nothing changes until Commit.
-func (s *State) Create(ctx context.Context, name, contentType string) (*StateWriter, error) {
-	if err := validState(name); err != nil {
-		return nil, err
-	}
-	up, err := s.lake.upload(ctx, StateKey(name), contentType, false)
+// runIDs returns the ids of the runs that have a record, oldest first. What stands in folders below runs/ is no record.
+func (l *Lake) runIDs(ctx context.Context) ([]string, error) {
+	keys, err := l.listFiles(ctx, runsDir)
 	if err != nil {
 		return nil, err
 	}
-	return &StateWriter{up: up}, nil
-}
-
-// Write adds to the blob.
-func (w *StateWriter) Write(p []byte) (int, error) { return w.up.Write(p) }
-
-// Commit publishes the blob.
-func (w *StateWriter) Commit() error {
-	if err := w.up.commit(); err != nil {
-		return err
-	}
-	return w.up.lake.syncKeys(w.up.key)
-}
-
-// Abort drops the blob. After Commit it does nothing, so it can be deferred.
-func (w *StateWriter) Abort() { w.up.abort() }
-
-// Put writes a blob whole.
-func (s *State) Put(ctx context.Context, name, contentType string, data []byte) error {
-	if err := validState(name); err != nil {
-		return err
-	}
-	return s.lake.put(ctx, StateKey(name), contentType, data)
-}
-
-// Get reads a blob whole. ErrNotFound if there is none of that name.
-func (s *State) Get(ctx context.Context, name string) ([]byte, error) {
-	if err := validState(name); err != nil {
-		return nil, err
-	}
-	return s.lake.get(ctx, StateKey(name))
-}
-
-// Open opens a blob for reading. ErrNotFound if there is none of that name. The caller closes it.
-func (s *State) Open(ctx context.Context, name string) (*blob.Reader, error) {
-	if err := validState(name); err != nil {
-		return nil, err
-	}
-	return s.lake.OpenObject(ctx, StateKey(name))
-}
-
-// ReaderAt opens a blob for reading at offsets. ErrNotFound if there is none of that name.
-func (s *State) ReaderAt(ctx context.Context, name string) (*ReaderAt, error) {
-	if err := validState(name); err != nil {
-		return nil, err
-	}
-	return s.lake.ReaderAt(ctx, StateKey(name))
-}
-
-// Delete deletes a blob. One that is not there is no error.
-func (s *State) Delete(ctx context.Context, name string) error {
-	if err := validState(name); err != nil {
-		return err
-	}
-	if err := s.lake.remove(ctx, StateKey(name)); err != nil {
-		return err
-	}
-	return s.lake.syncKeys(StateKey(name))
-}
-
-// StateInfo describes a blob of state.
-type StateInfo struct {
-	Name  string
-	Bytes int64
-}
-
-// List returns the blobs whose names begin with prefix, sorted by name.
-func (s *State) List(ctx context.Context, prefix string) ([]StateInfo, error) {
-	var infos []StateInfo
-	for it := s.lake.bucket.List(&blob.ListOptions{Prefix: s.lake.full(StateKey(prefix))}); ; {
-		o, err := it.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			slices.SortFunc(infos, func(a, b StateInfo) int { return strings.Compare(a.Name, b.Name) })
-			return infos, nil
-		}
-		if err != nil {
-			return nil, s.lake.fail("list", StateKey(prefix), err)
-		}
-		name := strings.TrimPrefix(o.Key, s.lake.full(stateDir))
-		if validState(name) == nil { // a killed write of the file driver leaves a .tmp behind
-			infos = append(infos, StateInfo{Name: name, Bytes: o.Size})
+	var ids []string
+	for _, key := range keys {
+		id, ok := strings.CutSuffix(strings.TrimPrefix(key, runsDir), ".json")
+		if ok && validID(id) == nil {
+			ids = append(ids, id)
 		}
 	}
-}
-
-func validState(name string) error {
-	if err := validKey(name); err != nil {
-		return fmt.Errorf("state: %w", err)
-	}
-	if strings.HasSuffix(name, ".tmp") {
-		return fmt.Errorf("state: key %q: names that end in .tmp are the file driver's", name)
-	}
-	return nil
+	return ids, nil
 }
