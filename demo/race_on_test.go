@@ -1,6 +1,0 @@
-//go:build race
-
-package demo
-
-// underRace tells that the race detector is on, which makes some tests ten times slower: they then do less of the same.
-const underRace = true
