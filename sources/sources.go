@@ -19,6 +19,22 @@ var (
 	ErrUnsupported = errors.New("unsupported")        // a URL scheme, a column type, a compression we do not read
 )
 
+// MayPass reports whether the same operation may well succeed within minutes: the network or the server failed, not what
+// was asked. It is true of errors that wrap ErrUnreachable, but for those that say of themselves, by a method
+// Lasting() bool, that they would come again.
+func MayPass(err error) bool {
+	var l interface{ Lasting() bool }
+	return errors.Is(err, ErrUnreachable) && (!errors.As(err, &l) || !l.Lasting())
+}
+
+// Lasting marks an error, of ErrUnreachable or not, as one that another try within minutes would not change.
+func Lasting(err error) error { return lasting{err} }
+
+type lasting struct{ error }
+
+func (l lasting) Unwrap() error { return l.error }
+func (l lasting) Lasting() bool { return true }
+
 // Batch is a run of rows as the source has them.
 //
 // The columns of Record have the source's own names. Their types are those the source gives: bool, int8…int64,

@@ -3,7 +3,9 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 
@@ -18,6 +20,10 @@ const DefaultBatchRows = 64 << 10
 type Options struct {
 	Allocator memory.Allocator // of the batches' memory; nil means Go's own
 	BatchRows int              // most rows of a batch; 0 means DefaultBatchRows
+	// Retry calls try until it succeeds or nothing more can come of it (see sources.MayPass), and returns its last error.
+	// It is called from several goroutines, for requests that change nothing and of which nothing was used when they
+	// failed. Nil means that everything is tried once.
+	Retry func(ctx context.Context, try func(context.Context) error) error
 }
 
 // Source is a bucket to read from. It can be used by several goroutines at a time.
@@ -50,6 +56,23 @@ func New(b *blob.Bucket, name string, o Options) *Source {
 		o.BatchRows = DefaultBatchRows
 	}
 	return &Source{bucket: b, name: name, opts: o}
+}
+
+// retry makes a request as Options.Retry says, unless only reading the whole object once more would help.
+func (s *Source) retry(ctx context.Context, try func(context.Context) error) error {
+	if s.opts.Retry == nil {
+		return try(ctx)
+	}
+	var other error
+	err := s.opts.Retry(ctx, func(ctx context.Context) error {
+		err := try(ctx)
+		if errors.Is(err, errOverwritten) || errors.Is(err, errBroken) {
+			other = err
+			return nil
+		}
+		return err
+	})
+	return cmp.Or(err, other)
 }
 
 // Close closes the bucket that Open opened.

@@ -49,17 +49,26 @@ func (s *Source) Partitions(ctx context.Context, pattern string) ([]Partition, e
 	if err != nil {
 		return nil, err
 	}
+	var objects []*blob.ListObject
+	err = s.retry(ctx, func(ctx context.Context) error {
+		objects = nil
+		for list := s.bucket.List(&blob.ListOptions{Prefix: p.prefix()}); ; {
+			obj, err := list.Next(ctx)
+			if errors.Is(err, io.EOF) {
+				return nil
+			}
+			if err != nil {
+				return s.wrap("list "+pattern+" in", "", err)
+			}
+			objects = append(objects, obj)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
 	byName := map[string]*Partition{}
 	var bad []string
-	list := s.bucket.List(&blob.ListOptions{Prefix: p.prefix()})
-	for {
-		obj, err := list.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, s.wrap("list "+pattern+" in", "", err)
-		}
+	for _, obj := range objects {
 		tokens, ok := p.match(obj.Key)
 		if !ok || obj.IsDir || strings.HasSuffix(obj.Key, "/") {
 			continue

@@ -154,29 +154,37 @@ func (s *Source) readParquet(ctx context.Context, f File, o ReadOptions, yield f
 // openParquet opens an object for reads of ranges. An object that is overwritten in between is noticed.
 func (s *Source) openParquet(ctx context.Context, f File) (*parquetsrc.File, error) {
 	if f.Size <= 0 {
-		attrs, err := s.bucket.Attributes(ctx, f.Key)
+		err := s.retry(ctx, func(ctx context.Context) error {
+			attrs, err := s.bucket.Attributes(ctx, f.Key)
+			if err != nil {
+				return s.wrap("open", f.Key, err)
+			}
+			f.Size = attrs.Size
+			return nil
+		})
 		if err != nil {
-			return nil, s.wrap("open", f.Key, err)
+			return nil, err
 		}
-		f.Size = attrs.Size
 	}
 	var version atomic.Pointer[time.Time] // when the object was written that the first range came from
 	return parquetsrc.Open(ctx, f.Key, f.Size, func(ctx context.Context, dst []byte, off int64) error {
-		r, err := s.bucket.NewRangeReader(ctx, f.Key, off, int64(len(dst)), nil)
-		if err != nil {
-			return s.wrap("read", f.Key, err)
-		}
-		_, err = io.ReadFull(r, dst)
-		if e := r.Close(); err == nil {
-			err = e
-		}
-		written := r.ModTime()
-		if !version.CompareAndSwap(nil, &written) && !version.Load().Equal(written) || r.Size() != f.Size {
-			return fmt.Errorf("%w: read %s: %s: the object was overwritten meanwhile: run again", sources.ErrUnreachable, s.name, f.Key)
-		}
-		if err != nil {
-			return s.wrap("read", f.Key, err)
-		}
-		return nil
+		return s.retry(ctx, func(ctx context.Context) error {
+			r, err := s.bucket.NewRangeReader(ctx, f.Key, off, int64(len(dst)), nil)
+			if err != nil {
+				return s.wrap("read", f.Key, err)
+			}
+			_, err = io.ReadFull(r, dst)
+			if e := r.Close(); err == nil {
+				err = e
+			}
+			written := r.ModTime()
+			if !version.CompareAndSwap(nil, &written) && !version.Load().Equal(written) || r.Size() != f.Size {
+				return s.overwritten(f.Key)
+			}
+			if err != nil {
+				return s.wrap("read", f.Key, err)
+			}
+			return nil
+		})
 	})
 }

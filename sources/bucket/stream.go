@@ -28,12 +28,12 @@ const maxWindow = 128 << 20
 // ends the goroutine. Errors of the stream name the object and what it is about.
 func (s *Source) text(ctx context.Context, f File) (*readAhead, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	obj, err := s.bucket.NewReader(ctx, f.Key, nil)
+	obj, err := s.object(ctx, f.Key)
 	if err != nil {
 		cancel()
-		return nil, s.wrap("open", f.Key, err)
+		return nil, err
 	}
-	stored := &counted{r: obj, wrap: func(err error) error { return s.wrap("read", f.Key, err) }}
+	stored := &counted{r: obj}
 	plain, closePlain, err := unpack(stored, f.Key)
 	if err != nil {
 		cancel()
@@ -51,20 +51,18 @@ func (s *Source) text(ctx context.Context, f File) (*readAhead, error) {
 	return r, nil
 }
 
-// counted reads the stored bytes, counts them and explains errors.
+// counted reads the stored bytes, counts them and keeps their error.
 type counted struct {
-	r    io.Reader
-	n    int64
-	wrap func(error) error
-	err  error
+	r   io.Reader
+	n   int64
+	err error
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	if err != nil && !errors.Is(err, io.EOF) {
-		c.err = c.wrap(err)
-		err = c.err
+		c.err = err
 	}
 	return n, err
 }

@@ -72,7 +72,11 @@ type failure struct {
 	text  string
 	hint  string
 	cause error
+	lasts bool // another try within minutes would not change it
 }
+
+// Lasting tells sources.MayPass.
+func (f *failure) Lasting() bool { return f.lasts }
 
 func (f *failure) Error() string {
 	s := f.kind.Error() + ": " + f.text
@@ -113,7 +117,7 @@ func readFailure(ctx, limit context.Context, err error, own func(error) *failure
 		return fmt.Errorf("%w: %w", context.Cause(ctx), err)
 	}
 	if limit.Err() != nil {
-		return &failure{kind: sources.ErrUnreachable, text: "the statement time-out has passed", hint: hintTimeout, cause: err}
+		return &failure{kind: sources.ErrUnreachable, text: "the statement time-out has passed", hint: hintTimeout, cause: err, lasts: true}
 	}
 	if f := own(err); f != nil {
 		return f
@@ -121,7 +125,8 @@ func readFailure(ctx, limit context.Context, err error, own func(error) *failure
 	return networkFailure(err)
 }
 
-// networkFailure classifies what no database has said. Errors that are classified already stay as they are.
+// networkFailure classifies what no database has said. Errors that are classified already stay as they are. Of what it does
+// not know it does not say that it may pass.
 func networkFailure(err error) error {
 	for _, sentinel := range []error{
 		sources.ErrUnreachable, sources.ErrDenied, sources.ErrNotFound, sources.ErrQuery, sources.ErrUnreadable, sources.ErrUnsupported,
@@ -130,10 +135,11 @@ func networkFailure(err error) error {
 			return err
 		}
 	}
-	f := &failure{kind: sources.ErrUnreachable, text: oneLine(err), cause: err}
+	f := &failure{kind: sources.ErrUnreachable, text: oneLine(err), cause: err, lasts: true}
 	var (
 		dns        *net.DNSError
 		op         *net.OpError
+		network    net.Error
 		authority  x509.UnknownAuthorityError
 		hostname   x509.HostnameError
 		invalidity x509.CertificateInvalidError
@@ -142,9 +148,11 @@ func networkFailure(err error) error {
 	case errors.As(err, &authority), errors.As(err, &hostname), errors.As(err, &invalidity):
 		f.kind, f.hint = sources.ErrDenied, "the server's certificate is not trusted; name its authority in the URL (sslrootcert, tls)"
 	case errors.As(err, &dns), errors.As(err, &op) && op.Op == "dial", errors.Is(err, context.DeadlineExceeded):
-		f.hint = hintNetwork
+		f.hint, f.lasts = hintNetwork, false
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, driver.ErrBadConn), errors.Is(err, net.ErrClosed), errors.As(err, &op):
-		f.text, f.hint = "the connection was lost: "+f.text, hintLost
+		f.text, f.hint, f.lasts = "the connection was lost: "+f.text, hintLost, false
+	case errors.As(err, &network):
+		f.hint, f.lasts = hintNetwork, false
 	}
 	return f
 }

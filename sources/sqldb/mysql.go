@@ -158,7 +158,7 @@ func (mysqlDialect) failure(*boundQuery) func(error) *failure {
 		case 1792, 1290, 1836:
 			f.hint = hintReadOnly
 		case 3024, 1969: // the time-outs of MySQL and MariaDB
-			f.kind, f.hint = sources.ErrUnreachable, hintTimeout
+			f.kind, f.hint, f.lasts = sources.ErrUnreachable, hintTimeout, true
 		case 1317, 1053, 1927, 1152, 1158, 1159, 1160, 1161, 4031: // interrupted, shutdown, killed, network
 			f.kind, f.hint = sources.ErrUnreachable, hintLost
 		case 1040, 1203, 1205, 1213, 1226, 1412: // too many connections, locks, quota, table changed

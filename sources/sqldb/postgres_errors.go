@@ -70,6 +70,7 @@ func pgCode(code, message, detail, hint string) *failure {
 			break
 		}
 	}
+	f.lasts = code == "57014" || code == "08P01" // by the same time-out, or by somebody who wants it so; not PostgreSQL's protocol
 	if detail != "" {
 		f.text += ": " + detail
 	}

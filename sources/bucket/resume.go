@@ -1,0 +1,100 @@
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"gocloud.dev/blob"
+
+	"github.com/usagereport/usagereport/sources"
+)
+
+// object reads a stored object from its start to its end. When its connection breaks, it goes on at the same byte of the
+// same object: whoever reads it never sees a byte twice. An object that was overwritten in between is an error.
+type object struct {
+	source *Source
+	key    string
+	retry  func(try func(context.Context) error) error // with the context of the whole read
+
+	r       *blob.Reader // nil: to be opened
+	n       int64        // bytes handed over
+	size    int64
+	written time.Time
+}
+
+// object opens an object. The caller closes it.
+func (s *Source) object(ctx context.Context, key string) (*object, error) {
+	o := &object{source: s, key: key, retry: func(try func(context.Context) error) error { return s.retry(ctx, try) }}
+	return o, o.retry(o.open)
+}
+
+func (o *object) open(ctx context.Context) error {
+	if o.r != nil {
+		return nil
+	}
+	if o.n > 0 {
+		attrs, err := o.source.bucket.Attributes(ctx, o.key)
+		if err != nil {
+			return o.source.wrap("open", o.key, err)
+		}
+		if attrs.ContentEncoding != "" {
+			// What a service unpacks on the way has no ranges.
+			return fmt.Errorf("%w: read %s: %s: %w", sources.ErrUnreachable, o.source.name, o.key, errBroken)
+		}
+	}
+	r, err := o.source.bucket.NewRangeReader(ctx, o.key, o.n, -1, nil)
+	if err != nil {
+		return o.source.wrap("open", o.key, err)
+	}
+	if o.n == 0 {
+		o.size, o.written = r.Size(), r.ModTime()
+	} else if r.Size() != o.size || !r.ModTime().Equal(o.written) {
+		_ = r.Close() // nothing was read
+		return o.source.overwritten(o.key)
+	}
+	o.r = r
+	return nil
+}
+
+// Read implements io.Reader. Its errors are explained.
+func (o *object) Read(p []byte) (n int, err error) {
+	over := false
+	err = o.retry(func(ctx context.Context) error {
+		if err := o.open(ctx); err != nil {
+			return err
+		}
+		var err error
+		n, err = o.r.Read(p)
+		o.n += int64(n)
+		if err == nil {
+			return nil
+		}
+		if over = errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF); over {
+			return nil
+		}
+		_ = o.r.Close() // the error of reading is the one to tell
+		o.r = nil
+		if over = o.n > 0 && o.n == o.size; over || n > 0 {
+			return nil // else the next Read goes on from there
+		}
+		return o.source.wrap("read", o.key, err)
+	})
+	if err == nil && over {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// Close lets the connection go.
+func (o *object) Close() error {
+	if o.r == nil {
+		return nil
+	}
+	if err := o.r.Close(); err != nil {
+		return o.source.wrap("close", o.key, err)
+	}
+	return nil
+}
