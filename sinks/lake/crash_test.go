@@ -29,6 +29,11 @@ const (
 	crashSnapshot = "USAGEREPORT_LAKE_CRASH_SNAPSHOT" // what is published; empty to recover only
 )
 
+// crashRetention stands for a snapshot where retention is to be cut off.
+const crashRetention = "retention"
+
+var crashPolicy = Retention{SnapshotsDays: 5, ReportsDays: 20, QuarantineDays: 5, RunsDays: 5, AccessDays: 5}
+
 var crashSnapshots = map[string]snapshot{"again": second, "newer": newer}
 
 func TestMain(m *testing.M) {
@@ -73,6 +78,10 @@ func runAndDie(ctx context.Context, bucketURL string) (err error) {
 	}
 	if s, ok := crashSnapshots[os.Getenv(crashSnapshot)]; ok {
 		return s.publish(ctx, l)
+	}
+	if os.Getenv(crashSnapshot) == crashRetention {
+		_, err = retain(ctx, l, crashPolicy)
+		return err
 	}
 	_, err = l.Recover(ctx)
 	return err
@@ -144,6 +153,56 @@ func TestKill(t *testing.T) {
 				noLitter(t, bucketURL)
 			}
 		})
+	}
+}
+
+// TestKillRetention kills a process at every step of retention: every manifest that stands names what stands (I10), and the next
+// process, which is killed as well, and the one after it leave the bytes that an undisturbed one does.
+func TestKillRetention(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts a process per step")
+	}
+	withoutSync(t)
+	fill := func() (*Lake, *blob.Bucket, string) {
+		l, b, bucketURL := fileLake(t)
+		bare := aged(8)
+		bare.reports = nil
+		for _, s := range []snapshot{aged(30), aged(10), bare, aged(0)} {
+			must(t, s.publish(t.Context(), l))
+			must(t, putAged(t.Context(), l, s.date))
+		}
+		return l, b, bucketURL
+	}
+	l, b, _ := fill()
+	_, err := retain(t.Context(), l, crashPolicy)
+	must(t, err)
+	want := inspect(t, b, l.prefix)
+	for at := 1; ; at++ {
+		l, b, bucketURL := fill()
+		step := die(t, bucketURL, crashRetention, at)
+		if step == "" {
+			if at < 25 {
+				t.Fatalf("only %d steps", at)
+			}
+			break
+		}
+		inspect(t, b, l.prefix)
+		must(t, l.BreakLease(t.Context())) // as if its time were over
+		die(t, bucketURL, crashRetention, 1+at%9)
+		inspect(t, b, l.prefix)
+		must(t, l.BreakLease(t.Context()))
+		_, err := l.Recover(t.Context())
+		must(t, err)
+		_, err = retain(t.Context(), l, crashPolicy)
+		must(t, err)
+		if got := inspect(t, b, l.prefix); !maps.EqualFunc(got, want, bytes.Equal) {
+			t.Errorf("killed at %q: there are\n%q", step, slices.Sorted(maps.Keys(got)))
+		}
+		for _, date := range []Date{aged(10).date, aged(0).date} {
+			_, err := l.Verify(t.Context(), date)
+			must(t, err)
+		}
+		noLitter(t, bucketURL)
 	}
 }
 

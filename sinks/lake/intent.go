@@ -166,30 +166,46 @@ func (l *Lake) listFiles(ctx context.Context, prefix string) ([]string, error) {
 	return l.listWith(ctx, prefix, "/", false)
 }
 
-// listWith lists again when the driver stumbles over a file that vanishes while it lists.
-func (l *Lake) listWith(ctx context.Context, prefix, delimiter string, dirs bool) (keys []string, err error) {
+func (l *Lake) listWith(ctx context.Context, prefix, delimiter string, dirs bool) ([]string, error) {
+	objects, err := l.listAll(ctx, prefix, delimiter)
+	if err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, o := range objects {
+		if o.IsDir == dirs {
+			keys = append(keys, strings.TrimPrefix(o.Key, l.prefix))
+		}
+	}
+	slices.Sort(keys)
+	return keys, nil
+}
+
+// listObjects returns the objects below a prefix, their keys as the bucket has them.
+func (l *Lake) listObjects(ctx context.Context, prefix string) ([]*blob.ListObject, error) {
+	return l.listAll(ctx, prefix, "")
+}
+
+// listAll lists again when the driver stumbles over a file that vanishes while it lists.
+func (l *Lake) listAll(ctx context.Context, prefix, delimiter string) (objects []*blob.ListObject, err error) {
 	for range 10 {
-		keys, err = l.listOnce(ctx, prefix, delimiter, dirs)
+		objects, err = l.listOnce(ctx, prefix, delimiter)
 		if err == nil || l.local == nil || !isNotFound(err) {
 			break
 		}
 	}
-	return keys, err
+	return objects, err
 }
 
-func (l *Lake) listOnce(ctx context.Context, prefix, delimiter string, dirs bool) ([]string, error) {
-	var keys []string
+func (l *Lake) listOnce(ctx context.Context, prefix, delimiter string) (objects []*blob.ListObject, err error) {
 	for it := l.bucket.List(&blob.ListOptions{Prefix: l.full(prefix), Delimiter: delimiter}); ; {
 		o, err := it.Next(ctx)
 		if errors.Is(err, io.EOF) {
-			slices.Sort(keys)
-			return keys, nil
+			return objects, nil
 		}
 		if err != nil {
 			return nil, l.fail("list", prefix, err)
 		}
-		if o.IsDir == dirs {
-			keys = append(keys, strings.TrimPrefix(o.Key, l.prefix))
-		}
+		objects = append(objects, o)
 	}
 }

@@ -1,7 +1,7 @@
 // Package lake publishes the objects of a run to a bucket so that a reader meets a whole snapshot or none, and
 // reads them back (contract §8). It never looks inside an object: Parquet, zips and CSV are bytes to it.
 //
-// The invariants I1…I9 that the comments cite are stated in docs/publishing.md.
+// The invariants I1…I10 that the comments cite are stated in docs/publishing.md.
 package lake
 
 import (

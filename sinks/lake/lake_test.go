@@ -217,7 +217,7 @@ func inspect(t *testing.T, b *blob.Bucket, prefix string) map[string][]byte {
 			}
 			runs[dir] = run
 		}
-		if strings.HasPrefix(dir, "logs/") || strings.HasPrefix(dir, "reports/") || strings.HasPrefix(dir, "audit/") {
+		if strings.HasPrefix(dir, "logs/") || strings.HasPrefix(dir, "reports/") || strings.HasPrefix(dir, "audit/") && dir != digestsDir {
 			if n := strings.Count(string(data), "\n"); n != 20 { // I2
 				t.Errorf("%s is cut off: %d lines", key, n)
 			}

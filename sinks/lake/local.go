@@ -231,6 +231,19 @@ func (d *local) sweep(fullPrefix string, age time.Duration) error {
 	return nil
 }
 
+// removeEmpty removes those of the folders that hold nothing.
+func (d *local) removeEmpty(prefix string, folders []string) {
+	if d == nil {
+		return
+	}
+	for _, folder := range folders {
+		_ = os.Remove(d.path(prefix + folder)) // fails, as it should, where something is inside
+	}
+	d.mu.Lock()
+	clear(d.known) // a folder removed here may be made again
+	d.mu.Unlock()
+}
+
 func ignoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
