@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -109,9 +110,9 @@ func (c *Cookie) seal(value any) (string, error) {
 
 var errCookie = errors.New("not a cookie of this server")
 
-// open changes nothing in value unless it succeeds.
+// open reads what seal made. After an error value may hold anything.
 func (c *Cookie) open(text string, value any) error {
-	if len(text) > maxCookie {
+	if len(text) > maxCookie || strings.ContainsAny(text, "\r\n") { // which the decoder would pass over
 		return errCookie
 	}
 	sealed, err := base64.RawURLEncoding.Strict().DecodeString(text)
