@@ -165,8 +165,8 @@ func FuzzOpenCookie(f *testing.F) {
 	f.Add(base64.RawURLEncoding.EncodeToString([]byte(`{"t":"a"}`)))
 	f.Fuzz(func(t *testing.T, text string) {
 		var v value
-		if err := c.open(text, &v); (err == nil) != (text == good) {
-			t.Fatalf("%q: %+v, %v", text, v, err)
+		if err := c.open(text, &v); err == nil && (v.Text != "a" || len(v.List) != 1 || v.List[0] != "b") { // nothing else was sealed
+			t.Fatalf("%q: %+v", text, v)
 		}
 		if err := c.Get(requestWith(c.name, text), &v); err != nil && !errors.Is(err, http.ErrNoCookie) {
 			t.Fatal(err)
