@@ -103,21 +103,19 @@ func fsync(f *os.File) error {
 	return err
 }
 
-// link puts the file of one object under a second key, replacing what is there in one step; the caller makes it
-// durable. It reports false
-// where the file system has no links; the caller then copies.
+// link puts the file of one object under a second key, replacing what is there in one step, by way of a name that
+// begins with scratch; the caller makes it durable. It reports false where the file system has no links; the caller
+// then copies.
 func (d *local) link(from, to, scratch string) (bool, error) {
 	if d == nil || !d.linkable {
 		return false, nil
 	}
-	tmp := d.path(scratch)
+	// A run that has lost its lease may be doing the same at this moment: each has a name of its own.
+	tmp := fmt.Sprintf("%s.%016x", d.path(scratch), rand.Uint64())
 	if err := os.MkdirAll(filepath.Dir(tmp), 0o777); err != nil {
 		return false, err
 	}
 	if err := os.MkdirAll(filepath.Dir(d.path(to)), 0o777); err != nil {
-		return false, err
-	}
-	if err := os.Remove(tmp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return false, err
 	}
 	if err := os.Link(d.path(from), tmp); err != nil {
