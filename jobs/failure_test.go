@@ -207,6 +207,9 @@ func TestFailedRun(t *testing.T) {
 			if f.local && !strings.HasPrefix(url, "file:") && !strings.HasPrefix(url, "mem:") {
 				continue
 			}
+			if strings.HasPrefix(url, "gs:") && i%4 != 0 {
+				continue // the server is slow
+			}
 			t.Run(f.name, func(t *testing.T) { f.test(t, b, url, fmt.Sprint("lake-", i)) })
 		}
 	})

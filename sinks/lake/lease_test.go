@@ -27,7 +27,7 @@ func TestOneOfMany(t *testing.T) {
 		}
 		rounds, runs := 100, 4
 		if strings.HasSuffix(t.Name(), "/gs") {
-			runs = 2 // the server is slow
+			rounds, runs = 30, 2 // the server is slow
 		}
 		for round := range rounds {
 			var wg sync.WaitGroup

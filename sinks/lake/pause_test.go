@@ -76,6 +76,9 @@ func TestPausedHolder(t *testing.T) {
 						t.Skip("done on files and in memory")
 					}
 					start, stride = 3*len(c.run.keys())+2, 5
+					if strings.HasSuffix(t.Name(), "/gs") {
+						stride = 11 // the server is slow
+					}
 				}
 				for n := start; ; n += stride {
 					l := sub(t, base, fmt.Sprintf("paused-%d", n))
