@@ -164,11 +164,13 @@ type AuditPage struct {
 	Snapshot Snapshot
 	Window   lake.Window // the days that the log is of
 	Events   []AuditEvent
-	First    int64    // the position of the first of Events among all that fit, from 1; 0 when there is none
-	Total    int64    // events that fit
-	Newer    string   // cursors of the neighbouring pages; empty: there is none
-	Older    string   //
-	Actions  []string // to choose from: the documented ones in their order, then others that occur
+	First    int64  // the position of the first of Events among all that fit, from 1; 0 when there is none
+	Total    int64  // events that fit
+	Newer    string // cursors of the neighbouring pages; empty: there is none
+	Older    string //
+
+	Actions    []string    // to choose from: the documented ones in their order, then others that occur; shared, do not modify
+	Workspaces []Workspace // to choose from: those with events, by id, without Licences; shared, do not modify
 }
 
 // AuditEvent is a row of the audit log. What is unknown is empty.
@@ -188,10 +190,17 @@ type AuditEvent struct {
 // Person is somebody in the audit log.
 type Person struct{ ID, Name, Email string }
 
-// Archives are the zips that stand ready.
+// ArchivesQuery asks for published zips.
+type ArchivesQuery struct {
+	Before lake.Date // of these, only run dates before it; empty: from the newest on
+	Limit  int       // run dates; 0: 30; at most MaxLimit
+}
+
+// Archives are zips that stand ready.
 type Archives struct {
-	Newest  []Archive // the newest of each name, "Usage Reports.zip" first; a name that was never published is missing
-	Earlier []Archive // all others, newest first
+	Newest  []Archive // the newest of each name, "Usage Reports.zip" first, whatever was asked for; one that was never published is missing
+	Earlier []Archive // the others of the run dates asked for, newest date first, "Usage Reports.zip" first
+	Older   lake.Date // ArchivesQuery.Before of the dates that follow; empty: none do
 }
 
 // Archive is a published zip.
@@ -203,7 +212,31 @@ type Archive struct {
 	Made      time.Time // when its run began, UTC
 	Bytes     int64
 	SHA256    string
-	TimeZone  string
+	TimeZone  *time.Location // the reporting zone
 	Windows   []lake.Window
 	Workbooks []lake.Workbook // those in it, with rows and the figures of their Summary
+}
+
+// RunsQuery asks for the history of runs.
+type RunsQuery struct {
+	Cursor string // RunsPage.Older or RunsPage.Newer of the page before; empty: the newest runs
+	Limit  int    // 0: 50; at most MaxLimit
+}
+
+// RunsPage answers a RunsQuery.
+type RunsPage struct {
+	Runs  []lake.RunRecord // newest first
+	First int64            // the position of the first of Runs among all, from 1; 0 when there is none
+	Total int64            // all runs
+	Newer string           // cursors of the neighbouring pages; empty: there is none
+	Older string
+}
+
+// StatusUnreadable is the status of a run in a RunsPage whose record is damaged: its Error says how.
+const StatusUnreadable = "unreadable"
+
+// RunDetail is one run: its record, which also says what changed since an earlier run, and its quality report.
+type RunDetail struct {
+	Record  *lake.RunRecord
+	Quality *lake.Quality // nil: the run made none, or it was deleted for its age
 }

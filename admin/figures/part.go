@@ -1,0 +1,161 @@
+package figures
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/usagereport/usagereport/sinks/lake"
+)
+
+// held is what a part keeps of a snapshot, for as long as somebody holds it.
+type held interface {
+	comparable
+	hold()
+	drop()
+}
+
+// part keeps one kind of what is made of the newest snapshot. It is loaded when it is first asked for; a newer one is loaded
+// in the background, beside the old one, which answers until the new one is ready.
+type part[T held] struct {
+	name string
+	load func(ctx context.Context, m *lake.Manifest) (T, error)
+
+	flights singleflight.Group
+	mu      sync.Mutex
+	ready   *view[T] // nil: none yet
+	closed  bool
+
+	failed   string // the manifest that could not be loaded last
+	failedAt time.Time
+	failure  error
+}
+
+// view is a part of one snapshot.
+type view[T held] struct {
+	*publication
+	value T
+}
+
+var errClosed = fmt.Errorf("%w: the reader of figures is closed", ErrUnavailable)
+
+// get returns the part of the newest snapshot that is ready; the caller drops its value. Where there is none yet it waits for
+// one, as long as ctx lasts.
+func (p *part[T]) get(ctx context.Context, r *Reader, newest *publication) (*view[T], error) {
+	if v := p.current(); v != nil {
+		if v.sum != newest.sum && !p.justFailed(r, newest) {
+			p.start(ctx, r, newest)
+		}
+		return v, nil
+	}
+	if p.justFailed(r, newest) {
+		return nil, p.lastFailure()
+	}
+	for {
+		select {
+		case done := <-p.start(ctx, r, newest):
+			if done.Err != nil {
+				return nil, done.Err
+			}
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if v := p.current(); v != nil {
+			return v, nil
+		}
+	}
+}
+
+// current returns what is ready, held for the caller; nil when nothing is.
+func (p *part[T]) current() *view[T] {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ready != nil {
+		p.ready.value.hold()
+	}
+	return p.ready
+}
+
+// justFailed says whether loading this snapshot failed a moment ago, so that it is not tried again by every request.
+func (p *part[T]) justFailed(r *Reader, newest *publication) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failed == newest.sum && r.now().Sub(p.failedAt) < r.refresh
+}
+
+func (p *part[T]) lastFailure() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.failure
+}
+
+// start loads the snapshot unless that is under way. Loading goes on when ctx ends.
+func (p *part[T]) start(ctx context.Context, r *Reader, newest *publication) <-chan singleflight.Result {
+	return p.flights.DoChan(newest.sum, func() (any, error) {
+		ctx, done, ok := r.background(ctx, loadTimeout)
+		if !ok {
+			return nil, errClosed
+		}
+		defer done()
+		began := r.now()
+		value, err := p.load(ctx, newest.manifest)
+		if err != nil {
+			err = unavailable(ctx, err)
+		}
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if err != nil {
+			p.failed, p.failedAt, p.failure = newest.sum, r.now(), err
+			if !errors.Is(err, ErrNotPublished) {
+				r.log.Warn("could not load "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "error", err)
+			}
+			return nil, err
+		}
+		v, old := &view[T]{publication: newest, value: value}, p.ready
+		if p.closed {
+			old, err = v, errClosed
+		} else {
+			p.ready, p.failed, p.failure = v, "", nil
+			r.log.Info("loaded "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "run_id", newest.manifest.RunID, "seconds", r.now().Sub(began).Seconds())
+		}
+		if old != nil {
+			old.value.drop()
+		}
+		return nil, err
+	})
+}
+
+// close lets go of what is ready; nothing becomes ready any more.
+func (p *part[T]) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	if p.ready != nil {
+		p.ready.value.drop()
+		p.ready = nil
+	}
+}
+
+// wanted says whether anybody ever got the part.
+func (p *part[T]) wanted() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.ready != nil
+}
+
+// unavailable makes an error of reading the bucket one that callers know.
+func unavailable(ctx context.Context, err error) error {
+	for _, known := range []error{ErrNotPublished, ErrTooLarge, ErrUnavailable, ErrQuery, lake.ErrNoSnapshot, context.Canceled} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w: %w", ErrUnavailable, context.Cause(ctx), err)
+	}
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
+}

@@ -1,0 +1,274 @@
+package figures
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow/go/v17/arrow/memory"
+	"golang.org/x/sync/singleflight"
+
+	"github.com/usagereport/usagereport/sinks/lake"
+)
+
+// Options are the choices of a Reader. The zero value is a good one.
+type Options struct {
+	// MaxBytes is how much memory the usage figures of a snapshot may take; 0 stands for 512 MiB. Past it Usage answers
+	// ErrTooLarge and everything else goes on. While a new snapshot is loaded, the old one takes as much again.
+	MaxBytes int64
+	// MaxAuditBytes is how large an audit log is kept in memory; 0 stands for 64 MiB. A larger one is read from the bucket for
+	// every question.
+	MaxAuditBytes int64
+	// Refresh is how often latest.json is looked at, at most; 0 stands for 5 seconds.
+	Refresh time.Duration
+	Now     func() time.Time // the clock; nil stands for time.Now
+	Mem     memory.Allocator // of the audit log's records; nil stands for the usual one
+	Log     *slog.Logger     // nil: nothing is logged
+}
+
+const (
+	loadTimeout = 10 * time.Minute // for reading a whole snapshot
+	lookTimeout = 10 * time.Second // for reading latest.json
+	patience    = time.Minute      // how old the last look may be before a request waits for a new one
+)
+
+// Reader answers questions from the newest published snapshot. It is safe for concurrent use.
+type Reader struct {
+	lake    *lake.Lake
+	refresh time.Duration
+	now     func() time.Time
+	log     *slog.Logger
+	mem     memory.Allocator
+	slots   chan struct{} // one for every question that may be worked out at the same time
+
+	usage    part[*cube]
+	audit    part[*auditLog]
+	archives archiveCache
+
+	looks singleflight.Group
+	work  sync.WaitGroup // what goes on in the background
+
+	mu      sync.Mutex
+	closed  chan struct{}
+	known   *publication // what latest.json named when it was last seen
+	seen    time.Time    // when
+	looked  time.Time    // the last time that latest.json was asked for, with or without success
+	failure error        // of that look
+}
+
+// publication is a snapshot as latest.json names it.
+type publication struct {
+	sum      string // SHA-256 of its manifest
+	manifest *lake.Manifest
+	zone     *time.Location
+}
+
+func (p *publication) snapshot(seen time.Time) Snapshot {
+	m := p.manifest
+	return Snapshot{Date: m.SnapshotDate, RunID: m.RunID, RunTime: m.RunTime, TimeZone: p.zone, Seen: seen}
+}
+
+// New returns a Reader of a lake that the caller keeps, and closes after Close.
+func New(l *lake.Lake, o Options) *Reader {
+	r := &Reader{
+		lake: l, refresh: cmp.Or(o.Refresh, 5*time.Second), now: o.Now, log: o.Log, mem: o.Mem,
+		slots: make(chan struct{}, 2*runtime.GOMAXPROCS(0)), closed: make(chan struct{}),
+	}
+	if r.now == nil {
+		r.now = time.Now
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.mem == nil {
+		r.mem = memory.DefaultAllocator
+	}
+	most, mostAudit := cmp.Or(o.MaxBytes, 512<<20), cmp.Or(o.MaxAuditBytes, 64<<20)
+	r.usage.name, r.usage.load = "the usage figures", func(ctx context.Context, m *lake.Manifest) (*cube, error) {
+		return source{l, m, r.mem}.loadCube(ctx, most)
+	}
+	r.audit.name, r.audit.load = "the audit log", func(ctx context.Context, m *lake.Manifest) (*auditLog, error) {
+		return source{l, m, r.mem}.loadAudit(ctx, mostAudit)
+	}
+	return r
+}
+
+// Close waits for what goes on in the background, cut short, and lets go of what is loaded.
+func (r *Reader) Close() {
+	r.mu.Lock()
+	select {
+	case <-r.closed:
+	default:
+		close(r.closed)
+	}
+	r.mu.Unlock()
+	r.work.Wait()
+	r.usage.close()
+	r.audit.close()
+}
+
+// background returns a context for work that outlasts a request. Whoever does the work calls done. False once the Reader is
+// closed.
+func (r *Reader) background(ctx context.Context, most time.Duration) (_ context.Context, done func(), ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	select {
+	case <-r.closed:
+		return nil, nil, false
+	default:
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
+	r.work.Add(1)
+	go func() {
+		select {
+		case <-r.closed:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, func() { cancel(); r.work.Done() }, true
+}
+
+// newest returns the newest snapshot, or the one that was when the bucket could last be read, and when that was.
+func (r *Reader) newest(ctx context.Context) (*publication, time.Time, error) {
+	r.mu.Lock()
+	known, seen, failure := r.known, r.seen, r.failure
+	due := r.looked.IsZero() || r.now().Sub(r.looked) >= r.refresh
+	r.mu.Unlock()
+	if !due {
+		if known == nil {
+			return nil, time.Time{}, failure
+		}
+		return known, seen, nil
+	}
+	look := r.looks.DoChan("", func() (any, error) { return nil, r.look(ctx) })
+	if known != nil && r.now().Sub(seen) < patience {
+		return known, seen, nil
+	}
+	select {
+	case <-look:
+	case <-ctx.Done():
+		return nil, time.Time{}, ctx.Err()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known == nil {
+		return nil, time.Time{}, r.failure
+	}
+	return r.known, r.seen, nil
+}
+
+// look reads latest.json and, where it names another snapshot than before, the manifest.
+func (r *Reader) look(ctx context.Context) error {
+	ctx, done, ok := r.background(ctx, lookTimeout)
+	if !ok {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.failure = errClosed
+		return errClosed
+	}
+	defer done()
+	r.mu.Lock()
+	found := r.known
+	r.mu.Unlock()
+	p, err := r.lake.Pointer(ctx)
+	if err == nil && (found == nil || found.sum != p.SHA256) {
+		found, err = r.read(ctx, p)
+	}
+	if err != nil {
+		err = unavailable(ctx, err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if (err != nil) != (r.failure != nil) {
+		r.log.Log(ctx, levelOf(err), "looked for the newest snapshot", "lake", r.lake.Name(), "error", err)
+	}
+	r.looked, r.failure = r.now(), err
+	switch {
+	case err == nil:
+		r.known, r.seen = found, r.now()
+	case errors.Is(err, lake.ErrNoSnapshot):
+		r.known = nil // the bucket is there, and empty
+	}
+	return err
+}
+
+// read reads the manifest that latest.json names.
+func (r *Reader) read(ctx context.Context, p *lake.Pointer) (*publication, error) {
+	m, err := r.lake.Manifest(ctx, p.SnapshotDate)
+	if errors.Is(err, lake.ErrNoSnapshot) {
+		return nil, fmt.Errorf("%w: %s names the snapshot of %s, whose manifest is gone", ErrUnavailable, lake.LatestKey, p.SnapshotDate)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if m.RunID != p.RunID {
+		return nil, fmt.Errorf("%w: the snapshot of %s is being published again", ErrUnavailable, p.SnapshotDate)
+	}
+	zone, err := time.LoadLocation(m.TimeZone)
+	if err != nil {
+		return nil, fmt.Errorf("the manifest of %s: %w", m.SnapshotDate, err)
+	}
+	return &publication{sum: p.SHA256, manifest: m, zone: zone}, nil
+}
+
+func levelOf(err error) slog.Level {
+	if err != nil {
+		return slog.LevelWarn
+	}
+	return slog.LevelInfo
+}
+
+// Follow looks for a new snapshot every now and then, and loads what was asked for of the one before, until ctx ends. So the
+// first visitor of the morning meets the night's figures. It is optional.
+func (r *Reader) Follow(ctx context.Context, every time.Duration) {
+	for {
+		if newest, _, err := r.newest(ctx); err == nil {
+			if r.usage.wanted() {
+				if v, err := r.usage.get(ctx, r, newest); err == nil {
+					v.value.drop()
+				}
+			}
+			if r.audit.wanted() {
+				if v, err := r.audit.get(ctx, r, newest); err == nil {
+					v.value.drop()
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(every):
+		}
+	}
+}
+
+// Ready returns nil when the newest snapshot can be read, or when nothing was published yet. It asks the bucket at most every
+// few seconds.
+func (r *Reader) Ready(ctx context.Context) error {
+	_, _, err := r.newest(ctx)
+	if err == nil {
+		r.mu.Lock()
+		err = r.failure // of the last look, which may have found the bucket away
+		r.mu.Unlock()
+	}
+	if errors.Is(err, lake.ErrNoSnapshot) {
+		return nil
+	}
+	return err
+}
+
+// Snapshot says what is published. lake.ErrNoSnapshot if nothing is.
+func (r *Reader) Snapshot(ctx context.Context) (*Snapshot, error) {
+	newest, seen, err := r.newest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := newest.snapshot(seen)
+	return &s, nil
+}
