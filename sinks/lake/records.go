@@ -13,6 +13,7 @@ import (
 // What became of a run, as its record says it.
 const (
 	RunPublished = "published"
+	RunPartial   = "partial"   // published, but not every part of it
 	RunFailed    = "failed"    // nothing was published
 	RunCancelled = "cancelled" // stopped by hand or by its deadline
 )
@@ -23,7 +24,7 @@ type RunRecord struct {
 	RunID        string     `json:"run_id"`
 	SnapshotDate Date       `json:"snapshot_date"`
 	RunTime      time.Time  `json:"run_time"`
-	Status       string     `json:"status"`          // RunPublished, RunFailed or RunCancelled
+	Status       string     `json:"status"`          // RunPublished, RunPartial, RunFailed or RunCancelled
 	Error        string     `json:"error,omitempty"` // also of a run that published and then failed
 	ExitCode     int        `json:"exit_code"`
 	Seconds      float64    `json:"seconds"`
@@ -32,6 +33,8 @@ type RunRecord struct {
 	Program      string     `json:"program_version"`
 	TimeZone     string     `json:"time_zone"`
 	Domains      []string   `json:"domains"` // that the run was to make
+	Parts        []Domain   `json:"parts"`   // what became of them, as in the manifest; none when it did not come so far
+	Retries      []Retry    `json:"retries"` // what had to be tried again
 	Windows      []Window   `json:"windows"`
 	Datasets     []Dataset  `json:"datasets"`
 	Logs         []Log      `json:"logs"`
@@ -115,6 +118,13 @@ func (l *Lake) Runs(ctx context.Context) iter.Seq2[StoredRun, error] {
 			}
 		}
 	}
+}
+
+// RunIDs returns the ids of the runs that have a record, newest first.
+func (l *Lake) RunIDs(ctx context.Context) ([]string, error) {
+	ids, err := l.runIDs(ctx)
+	slices.Reverse(ids)
+	return ids, err
 }
 
 // runIDs returns the ids of the runs that have a record, oldest first. What stands in folders below runs/ is no record.
