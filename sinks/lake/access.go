@@ -84,6 +84,15 @@ const accessAtOnce = 16
 // bound. An error that wraps ErrCorrupt is of one record, of which only Time is known, and others may follow; any other
 // error ends it.
 func (l *Lake) Access(ctx context.Context, from, to Date) iter.Seq2[AccessRecord, error] {
+	var until time.Time
+	if to != "" {
+		until = to.Time().AddDate(0, 0, 1).Add(-1)
+	}
+	return l.AccessUntil(ctx, from, until)
+}
+
+// AccessUntil is Access with an instant for the last one to yield; the zero time is no bound. Records after it are not read.
+func (l *Lake) AccessUntil(ctx context.Context, from Date, until time.Time) iter.Seq2[AccessRecord, error] {
 	return func(yield func(AccessRecord, error) bool) {
 		dirs, err := l.listDirs(ctx, accessDir)
 		if err != nil {
@@ -92,10 +101,10 @@ func (l *Lake) Access(ctx context.Context, from, to Date) iter.Seq2[AccessRecord
 		}
 		for _, dir := range slices.Backward(dirs) {
 			day := Date(strings.Trim(strings.TrimPrefix(dir, accessDir), "/"))
-			if _, err := ParseDate(string(day)); err != nil || day < from || to != "" && day > to {
+			if _, err := ParseDate(string(day)); err != nil || day < from || !until.IsZero() && day.Time().After(until) {
 				continue
 			}
-			if !l.accessDay(ctx, dir, yield) {
+			if !l.accessDay(ctx, dir, until, yield) {
 				return
 			}
 		}
@@ -103,13 +112,16 @@ func (l *Lake) Access(ctx context.Context, from, to Date) iter.Seq2[AccessRecord
 }
 
 // accessDay yields the records of a folder, and says whether to go on.
-func (l *Lake) accessDay(ctx context.Context, dir string, yield func(AccessRecord, error) bool) bool {
+func (l *Lake) accessDay(ctx context.Context, dir string, until time.Time, yield func(AccessRecord, error) bool) bool {
 	keys, err := l.list(ctx, dir)
 	if err != nil {
 		yield(AccessRecord{}, err)
 		return false
 	}
-	keys = slices.DeleteFunc(keys, func(key string) bool { return accessAt(key, dir).IsZero() })
+	keys = slices.DeleteFunc(keys, func(key string) bool {
+		at := accessAt(key, dir)
+		return at.IsZero() || !until.IsZero() && at.After(until)
+	})
 	slices.Reverse(keys)
 	for some := range slices.Chunk(keys, accessAtOnce) {
 		type result struct {

@@ -47,6 +47,16 @@ func TestAccessTrail(t *testing.T) {
 		if got := read(day3, ""); !slices.Equal(got, []string{"after"}) {
 			t.Errorf("from a day on: %q", got)
 		}
+		n := 0
+		for r, err := range l.AccessUntil(ctx, day2, noon.Add(3*time.Second)) {
+			must(t, err)
+			if n++; r.Time.After(noon.Add(3 * time.Second)) {
+				t.Errorf("%s is after the instant asked for", r.Time)
+			}
+		}
+		if n != 4 {
+			t.Errorf("%d records until an instant, expected 4", n)
+		}
 		for r, err := range l.Access(ctx, "", day2) {
 			must(t, err)
 			if r.WhoName != "=cmd" || r.Filters["date"] != "2026-11-20" || *r.Bytes != 7 || r.Status != 200 || !r.Time.Equal(noon.Add(34*time.Second)) {
