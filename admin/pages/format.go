@@ -21,7 +21,7 @@ func (p *Pages) funcs() template.FuncMap {
 		"asset": p.assets.url,
 
 		"number": number[int64], "count": number[int], "decimal": decimal, "signed": signed, "bytes": byteCount, "took": took, "percent": percent,
-		"plural": pluralAny, "day": day, "days": dayRange, "instant": instant, "machine": machineTime,
+		"plural": pluralAny, "day": day, "days": dayRange, "instant": instant, "calendarDay": calendarDay, "clock": clock, "machine": machineTime,
 		"words": words, "initials": initials, "list": func(items ...any) []any { return items },
 
 		"theme": theme, "scheme": scheme, "themes": themes,
@@ -120,6 +120,12 @@ func instant(t time.Time) string {
 	}
 	return t.Format("2 Jan 2006, 15:04 MST")
 }
+
+// calendarDay writes the day of a time in the zone that it has.
+func calendarDay(t time.Time) string { return t.Format("2 Jan 2006") }
+
+// clock writes what the clock shows at a time in the zone that it has.
+func clock(t time.Time) string { return t.Format("15:04:05 MST") }
 
 func machineTime(t time.Time) string { return t.Format(time.RFC3339) }
 

@@ -119,7 +119,7 @@ func sampleArchives(say func(string) string, made time.Time) figures.Archives {
 		sheets = append(sheets, lake.Sheet{Name: name, Rows: int64(6 + 181*i)})
 	}
 	reports := figures.Archive{
-		Name: "Usage Reports.zip", Date: "2026-11-22", Made: made, Bytes: 214522, TimeZone: "Europe/Berlin",
+		Name: "Usage Reports.zip", Date: "2026-11-22", Made: made, Bytes: 214522, TimeZone: berlin(),
 		Windows: []lake.Window{{Name: "last_6_months", From: "2026-05-22", To: "2026-11-21"}, {Name: "last_1_year", From: "2025-11-22", To: "2026-11-21"}},
 		Workbooks: []lake.Workbook{
 			{Name: "Usage Report (Last 6 Months).xlsx", Window: "last_6_months", Sheets: sheets, Summary: summary},
@@ -127,7 +127,7 @@ func sampleArchives(say func(string) string, made time.Time) figures.Archives {
 		},
 	}
 	logs := figures.Archive{
-		Name: "Usage Logs.zip", Date: "2026-11-22", Made: made, Bytes: 7559509, TimeZone: "Europe/Berlin",
+		Name: "Usage Logs.zip", Date: "2026-11-22", Made: made, Bytes: 7559509, TimeZone: berlin(),
 		Windows:   []lake.Window{{Name: "rolling_year", From: "2025-11-22", To: "2026-11-21"}},
 		Workbooks: []lake.Workbook{{Name: "Usage Logs.xlsx", Window: "rolling_year", Sheets: []lake.Sheet{{Name: "User Log", Rows: 425}, {Name: "Generation Log", Rows: 90580}}}},
 	}
@@ -146,13 +146,12 @@ func sampleArchives(say func(string) string, made time.Time) figures.Archives {
 }
 
 func sampleAudit(say func(string) string, frame pages.Frame, made time.Time) pages.AuditLogView {
-	zone, _ := time.LoadLocation("Europe/Berlin")
 	v := pages.AuditLogView{
 		Frame: frame, Access: "/audit-log?view=access", Newer: "/audit-log?cursor=a", Older: "/audit-log?cursor=b",
 		CSV: "/export/audit-log?format=csv&person=" + "x", JSON: "/export/audit-log?format=json&person=x",
 		Filter: pages.AuditFilter{Workspaces: []pages.Choice{{Label: "All workspaces", Chosen: true}, {Value: "ws-1", Label: say("Northwind Research")}, {Value: "ws-2", Label: say("Contoso")}}},
 		Page: &figures.AuditPage{
-			Snapshot: figures.Snapshot{TimeZone: zone, Date: "2026-11-22", RunTime: made},
+			Snapshot: figures.Snapshot{TimeZone: berlin(), Date: "2026-11-22", RunTime: made},
 			Window:   lake.Window{Name: "audit", From: "2026-08-24", To: "2026-11-21"}, First: 51, Total: 188,
 		},
 	}
@@ -199,11 +198,10 @@ func sampleAccess(say func(string) string, frame pages.Frame, made time.Time) pa
 
 func sampleUsage(say func(string) string, frame pages.Frame, days int, scale int64) pages.UsageView {
 	random := rand.New(rand.NewPCG(1, 2))
-	zone, _ := time.LoadLocation("Europe/Berlin")
 	to := lake.Date("2026-11-21").Time()
 	from := to.AddDate(0, 0, 1-days)
 	u := &figures.Usage{
-		Snapshot: figures.Snapshot{Date: "2026-11-22", TimeZone: zone}, Window: lake.Window{Name: "rolling_year", From: "2025-11-22", To: "2026-11-21"},
+		Snapshot: figures.Snapshot{Date: "2026-11-22", TimeZone: berlin()}, Window: lake.Window{Name: "rolling_year", From: "2025-11-22", To: "2026-11-21"},
 		From: lake.Date(from.Format(time.DateOnly)), To: "2026-11-21", Licences: 402, InUse: 219, AgentCount: 61, WithAgent: 21830,
 		Totals: figures.Totals{
 			From: lake.Date(from.Format(time.DateOnly)), To: "2026-11-21", Generations: 107734 * min(scale, 1), IQGenerations: 33921 * min(scale, 1),
@@ -313,4 +311,12 @@ func sampleQuality(say func(string) string) *lake.Quality {
 		},
 		Joins: []lake.Join{{Name: "generation_log_without_agent", Rows: 2301}},
 	}
+}
+
+func berlin() *time.Location {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		panic(err)
+	}
+	return zone
 }
