@@ -93,9 +93,9 @@ func (p *part[T]) lastFailure() error {
 	return p.failure
 }
 
-// start loads the snapshot unless that is under way. Loading goes on when ctx ends.
+// start loads the snapshot, unless one is being loaded: never two at a time. It goes on when ctx ends.
 func (p *part[T]) start(ctx context.Context, r *Reader, newest *publication) <-chan singleflight.Result {
-	return p.flights.DoChan(newest.sum, func() (any, error) {
+	return p.flights.DoChan("", func() (any, error) {
 		ctx, done, ok := r.background(ctx, loadTimeout)
 		if !ok {
 			return nil, errClosed
@@ -110,7 +110,9 @@ func (p *part[T]) start(ctx context.Context, r *Reader, newest *publication) <-c
 		defer p.mu.Unlock()
 		if err != nil {
 			p.failed, p.failedAt, p.failure = newest.sum, r.now(), err
-			if !errors.Is(err, ErrNotPublished) {
+			if errors.Is(err, ErrNotPublished) {
+				p.forget() // rather than to answer from a run of long ago for good
+			} else {
 				r.log.Warn("could not load "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "error", err)
 			}
 			return nil, err
@@ -134,6 +136,11 @@ func (p *part[T]) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
+	p.forget()
+}
+
+// forget lets go of what is ready. The caller has the lock.
+func (p *part[T]) forget() {
 	if p.ready != nil {
 		p.ready.value.drop()
 		p.ready = nil

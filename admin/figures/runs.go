@@ -95,7 +95,7 @@ func parseRunCursor(s string) (older bool, id string, err error) {
 	plain := func(r rune) bool {
 		return r >= '0' && r <= '9' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z' || r == '-' || r == '_' || r == '.'
 	}
-	if !ok || direction != "o" && direction != "n" || id == "" || len(id) > 200 || strings.Trim(id, ".") == "" ||
+	if !ok || direction != "o" && direction != "n" || id == "" || len(id) > 100 || id[0] == '.' ||
 		strings.IndexFunc(id, func(r rune) bool { return !plain(r) }) >= 0 {
 		return false, "", fmt.Errorf("%w: the cursor is none of this program's; begin at the first page again", ErrQuery)
 	}
