@@ -166,7 +166,7 @@ func (s *Server) finished(w *response, r *request, took time.Duration) {
 	}
 	attrs := []slog.Attr{
 		slog.String("request", r.id), slog.String("method", shorten(r.Method, 20)), slog.String("path", shorten(r.URL.Path, 200)), slog.String("route", pattern),
-		slog.Int("status", status), slog.Int64("bytes", w.bytes), slog.Duration("took", took), slog.String("client", r.client.String()),
+		slog.Int("status", status), slog.Int64("bytes", w.bytes), slog.Float64("seconds", took.Seconds()), slog.String("client", r.client.String()),
 	}
 	if r.who.ID != "" {
 		attrs = append(attrs, slog.String("who", string(r.who.Kind)+" "+r.who.ID), slog.String("name", r.who.Name))

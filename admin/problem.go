@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -156,14 +157,15 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 	p.headers(w.Header())
 	h := w.Header()
 	h.Set("Content-Type", "application/problem+json")
-	data, err := json.Marshal(p)
-	if err != nil { // of strings and numbers there is none
+	var data bytes.Buffer
+	enc := json.NewEncoder(&data)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(p); err != nil { // of strings and numbers there is none
 		panic(err)
 	}
-	data = append(data, '\n')
-	h.Set("Content-Length", strconv.Itoa(len(data)))
+	h.Set("Content-Length", strconv.Itoa(data.Len()))
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(data) // whoever asked has gone
+	_, _ = w.Write(data.Bytes()) // whoever asked has gone
 }
 
 // headers sets the headers of an answer that is a problem.

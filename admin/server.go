@@ -2,7 +2,6 @@ package admin
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -86,37 +85,7 @@ func New(o Options) (*Server, error) {
 // Handler returns the server as a handler, without the limits of connections that Serve sets.
 func (s *Server) Handler() http.Handler { return s.handler() }
 
-// Serve answers on l until ctx ends, and closes it. Requests under way then have Limits.Grace to end.
+// Serve answers on l until ctx ends, and closes it.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	// Requests outlive ctx by the time of grace.
-	base, cut := context.WithCancel(context.WithoutCancel(ctx))
-	defer cut()
-	// Without a WriteTimeout: it would bound downloads as a whole. See response.
-	server := &http.Server{
-		Handler: s.handler(), BaseContext: func(net.Listener) context.Context { return base },
-		ReadHeaderTimeout: s.limits.HeaderTimeout, ReadTimeout: s.limits.ReadTimeout, IdleTimeout: s.limits.IdleTimeout,
-		MaxHeaderBytes: s.limits.HeaderBytes, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(l) }()
-	select {
-	case err := <-ended:
-		return fmt.Errorf("answer on %s: %w", l.Addr(), err)
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(base, s.limits.Grace)
-	defer cancel()
-	err := server.Shutdown(grace)
-	if errors.Is(err, context.DeadlineExceeded) {
-		s.log.Warn("requests that did not end in time are cut off", "grace", s.limits.Grace.String())
-		cut()
-		err = server.Close()
-	}
-	if e := <-ended; !errors.Is(e, http.ErrServerClosed) {
-		err = errors.Join(err, e)
-	}
-	if err != nil {
-		return fmt.Errorf("stop answering on %s: %w", l.Addr(), err)
-	}
-	return nil
+	return Serve(ctx, l, s.handler(), s.limits, s.log)
 }
