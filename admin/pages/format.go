@@ -28,7 +28,7 @@ func (p *Pages) funcs() template.FuncMap {
 		"form": formOf, "export": exportOf, "chosen": chosen, "last": last, "problems": problemsTitle,
 		"summary": summaryOf, "window": windowOf, "people": anybody, "status": statusOf, "check": checkOf,
 		"sums": sumsOf, "runURL": RunURL, "title": titleOf, "seconds": seconds, "changeRows": changeRows, "unit": unitOf, "reason": reasonOf,
-		"errorWords": errorWords, "usage": usageOf,
+		"errorWords": errorWords, "wait": wait, "usage": usageOf,
 	}
 }
 
@@ -90,6 +90,15 @@ func took(d time.Duration) string {
 	}
 	d = d.Round(time.Minute)
 	return fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60)
+}
+
+// wait writes how long somebody has to wait, rounded up.
+func wait(d time.Duration) string {
+	s := int64((d + time.Second - 1) / time.Second)
+	if s < 120 {
+		return plural(s, "second", "seconds")
+	}
+	return plural((s+59)/60, "minute", "minutes")
 }
 
 // day writes a date as people say it, and one that is none as it is.
