@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/singleflight"
-
 	"github.com/usagereport/usagereport/sinks/lake"
 )
 
@@ -25,9 +23,9 @@ type part[T held] struct {
 	name string
 	load func(ctx context.Context, m *lake.Manifest) (T, error)
 
-	flights singleflight.Group
 	mu      sync.Mutex
 	ready   *view[T] // nil: none yet
+	loading *attempt // nil: none is under way
 	closed  bool
 
 	failed   string // the manifest that could not be loaded last
@@ -56,13 +54,9 @@ func (p *part[T]) get(ctx context.Context, r *Reader, newest *publication) (*vie
 		return nil, p.lastFailure()
 	}
 	for {
-		select {
-		case done := <-p.start(ctx, r, newest):
-			if done.Err != nil {
-				return nil, done.Err
-			}
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		loading := p.start(ctx, r, newest)
+		if err := loading.wait(ctx); err != nil {
+			return nil, err
 		}
 		if v := p.current(); v != nil {
 			return v, nil
@@ -94,41 +88,41 @@ func (p *part[T]) lastFailure() error {
 }
 
 // start loads the snapshot, unless one is being loaded: never two at a time. It goes on when ctx ends.
-func (p *part[T]) start(ctx context.Context, r *Reader, newest *publication) <-chan singleflight.Result {
-	return p.flights.DoChan("", func() (any, error) {
-		ctx, done, ok := r.background(ctx, loadTimeout)
-		if !ok {
-			return nil, errClosed
-		}
-		defer done()
-		began := r.now()
-		value, err := p.load(ctx, newest.manifest)
-		if err != nil {
-			err = unavailable(ctx, err)
-		}
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if err != nil {
-			p.failed, p.failedAt, p.failure = newest.sum, r.now(), err
-			if errors.Is(err, ErrNotPublished) {
-				p.forget() // rather than to answer from a run of long ago for good
-			} else {
-				r.log.Warn("could not load "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "error", err)
-			}
-			return nil, err
-		}
-		v, old := &view[T]{publication: newest, value: value}, p.ready
-		if p.closed {
-			old, err = v, errClosed
-		} else {
-			p.ready, p.failed, p.failure = v, "", nil
-			r.log.Info("loaded "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "run_id", newest.manifest.RunID, "seconds", r.now().Sub(began).Seconds())
-		}
-		if old != nil {
-			old.value.drop()
-		}
-		return nil, err
-	})
+func (p *part[T]) start(ctx context.Context, r *Reader, newest *publication) *attempt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.loading == nil {
+		p.loading = r.background(ctx, loadTimeout, func(ctx context.Context) error {
+			began := r.now()
+			value, err := p.load(ctx, newest.manifest)
+			return p.loaded(r, newest, value, unavailable(ctx, err), r.now().Sub(began))
+		})
+	}
+	return p.loading
+}
+
+// loaded ends the loading of a snapshot.
+func (p *part[T]) loaded(r *Reader, newest *publication, value T, err error, took time.Duration) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.loading = nil
+	switch {
+	case errors.Is(err, ErrNotPublished):
+		p.forget() // rather than to answer from a run of long ago for good
+	case err != nil:
+		r.log.Warn("could not load "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "error", err)
+	case p.closed:
+		value.drop()
+		err = errClosed
+	default:
+		p.forget()
+		p.ready = &view[T]{publication: newest, value: value}
+		r.log.Info("loaded "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "run_id", newest.manifest.RunID, "seconds", took.Seconds())
+	}
+	if p.failed, p.failure = "", err; err != nil {
+		p.failed, p.failedAt = newest.sum, r.now()
+	}
+	return err
 }
 
 // close lets go of what is ready; nothing becomes ready any more.
@@ -156,6 +150,9 @@ func (p *part[T]) wanted() bool {
 
 // unavailable makes an error of reading the bucket one that callers know.
 func unavailable(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
 	for _, known := range []error{ErrNotPublished, ErrTooLarge, ErrUnavailable, ErrQuery, lake.ErrNoSnapshot, context.Canceled} {
 		if errors.Is(err, known) {
 			return err

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
-	"golang.org/x/sync/singleflight"
 
 	"github.com/usagereport/usagereport/sinks/lake"
 )
@@ -50,15 +49,17 @@ type Reader struct {
 	audit    part[*auditLog]
 	archives archiveCache
 
-	looks singleflight.Group
-	work  sync.WaitGroup // what goes on in the background
+	work sync.WaitGroup // what goes on in the background
+
+	closing sync.Mutex // whoever begins something in the background or closes closed
+	closed  chan struct{}
 
 	mu      sync.Mutex
-	closed  chan struct{}
 	known   *publication // what latest.json named when it was last seen
 	seen    time.Time    // when
 	looked  time.Time    // the last time that latest.json was asked for, with or without success
 	failure error        // of that look
+	looking *attempt     // nil: nobody is
 }
 
 // publication is a snapshot as latest.json names it.
@@ -100,30 +101,52 @@ func New(l *lake.Lake, o Options) *Reader {
 
 // Close waits for what goes on in the background, cut short, and lets go of what is loaded.
 func (r *Reader) Close() {
-	r.mu.Lock()
+	r.closing.Lock()
 	select {
 	case <-r.closed:
 	default:
 		close(r.closed)
 	}
-	r.mu.Unlock()
+	r.closing.Unlock()
 	r.work.Wait()
 	r.usage.close()
 	r.audit.close()
 }
 
-// background returns a context for work that outlasts a request. Whoever does the work calls done. False once the Reader is
-// closed.
-func (r *Reader) background(ctx context.Context, most time.Duration) (_ context.Context, done func(), ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+// attempt is work in the background that requests may wait for.
+type attempt struct {
+	done chan struct{}
+	err  error // once it is done
+}
+
+// wait returns the error of the attempt, or that of ctx if it ends before.
+func (a *attempt) wait(ctx context.Context) error {
+	select {
+	case <-a.done:
+		return a.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// background does work that outlasts the request it was begun by, until it has taken too long or the Reader is closed.
+func (r *Reader) background(ctx context.Context, most time.Duration, work func(context.Context) error) *attempt {
+	a := &attempt{done: make(chan struct{})}
+	r.closing.Lock()
+	defer r.closing.Unlock()
 	select {
 	case <-r.closed:
-		return nil, nil, false
+		a.err = errClosed
+		close(a.done)
+		return a
 	default:
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
-	r.work.Add(1)
+	r.work.Go(func() {
+		defer cancel()
+		defer close(a.done)
+		a.err = work(ctx)
+	})
 	go func() {
 		select {
 		case <-r.closed:
@@ -131,7 +154,7 @@ func (r *Reader) background(ctx context.Context, most time.Duration) (_ context.
 		case <-ctx.Done():
 		}
 	}()
-	return ctx, func() { cancel(); r.work.Done() }, true
+	return a
 }
 
 // newest returns the newest snapshot, or the one that was when the bucket could last be read, and when that was.
@@ -139,21 +162,19 @@ func (r *Reader) newest(ctx context.Context) (*publication, time.Time, error) {
 	r.mu.Lock()
 	known, seen, failure := r.known, r.seen, r.failure
 	due := r.looked.IsZero() || r.now().Sub(r.looked) >= r.refresh
+	if due && r.looking == nil {
+		r.looking = r.background(ctx, lookTimeout, r.look)
+	}
+	looking := r.looking
 	r.mu.Unlock()
-	if !due {
-		if known == nil {
-			return nil, time.Time{}, failure
-		}
+	if !due && known == nil {
+		return nil, time.Time{}, failure
+	}
+	if !due || known != nil && r.now().Sub(seen) < patience {
 		return known, seen, nil
 	}
-	look := r.looks.DoChan("", func() (any, error) { return nil, r.look(ctx) })
-	if known != nil && r.now().Sub(seen) < patience {
-		return known, seen, nil
-	}
-	select {
-	case <-look:
-	case <-ctx.Done():
-		return nil, time.Time{}, ctx.Err()
+	if err := looking.wait(ctx); err != nil && (known == nil || ctx.Err() != nil || errors.Is(err, lake.ErrNoSnapshot)) {
+		return nil, time.Time{}, err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -165,14 +186,6 @@ func (r *Reader) newest(ctx context.Context) (*publication, time.Time, error) {
 
 // look reads latest.json and, where it names another snapshot than before, the manifest.
 func (r *Reader) look(ctx context.Context) error {
-	ctx, done, ok := r.background(ctx, lookTimeout)
-	if !ok {
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		r.failure = errClosed
-		return errClosed
-	}
-	defer done()
 	r.mu.Lock()
 	found := r.known
 	r.mu.Unlock()
@@ -180,15 +193,13 @@ func (r *Reader) look(ctx context.Context) error {
 	if err == nil && (found == nil || found.sum != p.SHA256) {
 		found, err = r.read(ctx, p)
 	}
-	if err != nil {
-		err = unavailable(ctx, err)
-	}
+	err = unavailable(ctx, err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if (err != nil) != (r.failure != nil) {
 		r.log.Log(ctx, levelOf(err), "looked for the newest snapshot", "lake", r.lake.Name(), "error", err)
 	}
-	r.looked, r.failure = r.now(), err
+	r.looking, r.looked, r.failure = nil, r.now(), err
 	switch {
 	case err == nil:
 		r.known, r.seen = found, r.now()
@@ -228,22 +239,29 @@ func levelOf(err error) slog.Level {
 // first visitor of the morning meets the night's figures. It is optional.
 func (r *Reader) Follow(ctx context.Context, every time.Duration) {
 	for {
-		if newest, _, err := r.newest(ctx); err == nil {
-			if r.usage.wanted() {
-				if v, err := r.usage.get(ctx, r, newest); err == nil {
-					v.value.drop()
-				}
-			}
-			if r.audit.wanted() {
-				if v, err := r.audit.get(ctx, r, newest); err == nil {
-					v.value.drop()
-				}
-			}
-		}
+		r.follow(ctx)
 		select {
 		case <-ctx.Done():
 			return
 		case <-time.After(every):
+		}
+	}
+}
+
+// follow begins to load the newest snapshot where it is not there yet.
+func (r *Reader) follow(ctx context.Context) {
+	newest, _, err := r.newest(ctx)
+	if err != nil {
+		return // look has told
+	}
+	if r.usage.wanted() {
+		if v, err := r.usage.get(ctx, r, newest); err == nil {
+			v.value.drop()
+		}
+	}
+	if r.audit.wanted() {
+		if v, err := r.audit.get(ctx, r, newest); err == nil {
+			v.value.drop()
 		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"sync"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/usagereport/usagereport/dictionary"
@@ -90,47 +89,46 @@ func TestAuditAlone(t *testing.T) {
 
 // While a new snapshot is loaded the old one answers; then the new one does. Both come from whole snapshots.
 func TestNewSnapshotInBackground(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t)
-		ctx := t.Context()
-		day := lake.Date("2026-11-10")
-		f.publish(published{date: "2026-11-20", logs: usageLogs(nil, nil, []row{generation("w", "u", day, 1)})})
-		r := f.reader(Options{})
-		ask := func(date lake.Date) {
-			t.Helper()
-			synctest.Wait()
-			u, err := r.Usage(ctx, Query{})
-			f.must(err)
-			if want := map[lake.Date]int64{"2026-11-20": 1, "2026-11-21": 2}[date]; u.Snapshot.Date != date || u.Totals.Generations != want {
-				t.Fatalf("snapshot of %s with %d generations, expected that of %s", u.Snapshot.Date, u.Totals.Generations, date)
-			}
+	f := newFixture(t)
+	ctx := t.Context()
+	day := lake.Date("2026-11-10")
+	f.publish(published{date: "2026-11-20", logs: usageLogs(nil, nil, []row{generation("w", "u", day, 1)})})
+	r := f.reader(Options{})
+	ask := func(date lake.Date) {
+		t.Helper()
+		u, err := r.Usage(ctx, Query{})
+		f.must(err)
+		if want := map[lake.Date]int64{"2026-11-20": 1, "2026-11-21": 2}[date]; u.Snapshot.Date != date || u.Totals.Generations != want {
+			t.Fatalf("snapshot of %s with %d generations, expected that of %s", u.Snapshot.Date, u.Totals.Generations, date)
 		}
-		ask("2026-11-20")
-		f.publish(published{date: "2026-11-21", logs: usageLogs(nil, nil, []row{generation("w", "u", day, 2)})})
-		f.pass(4 * time.Second)
-		ask("2026-11-20")
-		if newest, _, err := r.newest(ctx); err != nil || newest.manifest.SnapshotDate != "2026-11-20" {
-			t.Errorf("latest.json was looked at again before its time")
+	}
+	ask("2026-11-20")
+	f.publish(published{date: "2026-11-21", logs: usageLogs(nil, nil, []row{generation("w", "u", day, 2)})})
+	f.pass(4 * time.Second)
+	before := f.calls.Load()
+	ask("2026-11-20")
+	if r.work.Wait(); f.calls.Load() != before {
+		t.Errorf("latest.json was looked at again before its time")
+	}
+	loading, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	hook := func(c sinktest.Call) error {
+		if c.Key == "data/"+lake.LogPart("generation_log", "2026-11-21", 0) {
+			once.Do(func() { close(loading) })
+			<-release
 		}
-		loading, release := false, make(chan struct{})
-		hook := func(c sinktest.Call) error {
-			if c.Key == "data/"+lake.LogPart("generation_log", "2026-11-21", 0) {
-				loading = true
-				<-release
-			}
-			return nil
-		}
-		f.hook.Store(&hook)
-		f.pass(time.Second)
-		for range 3 { // looks, loads, and loads still
-			ask("2026-11-20")
-		}
-		if !loading {
-			t.Error("the new snapshot is not being loaded")
-		}
-		close(release)
-		ask("2026-11-21")
-	})
+		return nil
+	}
+	f.hook.Store(&hook)
+	f.pass(time.Second)
+	ask("2026-11-20") // and looks
+	r.work.Wait()
+	ask("2026-11-20") // and loads
+	<-loading
+	ask("2026-11-20")
+	close(release)
+	r.work.Wait()
+	ask("2026-11-21")
 }
 
 // The first request waits for the figures as long as its context lasts; loading goes on without it.
@@ -258,9 +256,7 @@ func TestDamagedSnapshot(t *testing.T) {
 				generation("w", "u", "2026-11-10", 1), generation("x", "u", "2026-11-10", 1), generation("w", "u", "2026-11-11", 1)}
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { testDamagedSnapshot(t, damage) })
-		})
+		t.Run(name, func(t *testing.T) { testDamagedSnapshot(t, damage) })
 	}
 }
 
@@ -276,7 +272,7 @@ func testDamagedSnapshot(t *testing.T, damage func(f *fixture, p *published)) {
 	f.publish(bad)
 	f.pass(2 * time.Minute)
 	for range 4 {
-		synctest.Wait()
+		r.work.Wait()
 		u, err := r.Usage(t.Context(), Query{})
 		if err != nil || u.Snapshot.Date != "2026-11-20" {
 			t.Fatalf("%+v, %v", u, err)
@@ -291,7 +287,7 @@ func testDamagedSnapshot(t *testing.T, damage func(f *fixture, p *published)) {
 		f.pass(6 * time.Second)
 		_, err := r.Usage(t.Context(), Query{})
 		f.must(err)
-		synctest.Wait()
+		r.work.Wait()
 	}
 	if u, err := r.Usage(t.Context(), Query{}); err != nil || u.Snapshot.RunID != "run-again" {
 		t.Errorf("the sound snapshot does not answer: %+v, %v", u, err)
@@ -354,29 +350,43 @@ func TestAnswersAreKept(t *testing.T) {
 	}
 }
 
-// Follow loads what was asked for once, without any request.
+// Follow loads what was asked for once, without any request, and ends with its context.
 func TestFollow(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFixture(t)
-		f.publish(published{date: "2026-11-20", logs: usageLogs(nil, nil, []row{generation("w", "u", "2026-11-10", 1)})})
-		r := New(f.lake, Options{})
-		defer r.Close()
-		_, err := r.Usage(t.Context(), Query{})
-		f.must(err)
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); r.Follow(ctx, time.Minute) }()
-		f.publish(published{date: "2026-11-21", logs: usageLogs(nil, nil, []row{generation("w", "u", "2026-11-10", 2)})})
-		for range 3 {
-			time.Sleep(time.Minute)
-			synctest.Wait()
-		}
-		if v := r.usage.current(); v.manifest.SnapshotDate != "2026-11-21" {
-			t.Errorf("loaded is %s", v.manifest.SnapshotDate)
-		}
-		cancel()
-		<-done
-	})
+	f := newFixture(t)
+	r := f.reader(Options{})
+	events := []row{{"event_id": "e", "occurred_at": time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), "action": "member.added"}}
+	publish := func(date lake.Date) {
+		logs := usageLogs(nil, nil, []row{generation("w", "u", "2026-11-10", 1)})
+		logs[dictionary.AuditLog] = events
+		f.publish(published{date: date, logs: logs})
+	}
+	r.follow(t.Context())
+	publish("2026-11-20")
+	f.pass(time.Minute)
+	r.follow(t.Context())
+	r.work.Wait()
+	if r.usage.wanted() || r.audit.wanted() {
+		t.Error("what nobody asked for was loaded")
+	}
+	_, err := r.Usage(t.Context(), Query{})
+	f.must(err)
+	_, err = r.Audit(t.Context(), AuditQuery{})
+	f.must(err)
+	publish("2026-11-21")
+	for range 2 { // looks, then loads
+		f.pass(time.Minute)
+		r.follow(t.Context())
+		r.work.Wait()
+	}
+	usage, audit := r.usage.current(), r.audit.current()
+	defer usage.value.drop()
+	defer audit.value.drop()
+	if usage.manifest.SnapshotDate != "2026-11-21" || audit.manifest.SnapshotDate != "2026-11-21" {
+		t.Errorf("loaded are %s and %s", usage.manifest.SnapshotDate, audit.manifest.SnapshotDate)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	r.Follow(ctx, time.Hour)
 }
 
 // A closed Reader answers nothing new and keeps no memory.
