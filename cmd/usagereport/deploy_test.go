@@ -51,12 +51,9 @@ type container struct {
 		Name          string
 		ContainerPort int
 	}
-	LivenessProbe struct {
-		HTTPGet                                         struct{ Path, Port string }
-		PeriodSeconds, TimeoutSeconds, FailureThreshold int
-	}
-	Resources       struct{ Requests, Limits map[string]string }
-	SecurityContext struct {
+	LivenessProbe, ReadinessProbe probe
+	Resources                     struct{ Requests, Limits map[string]string }
+	SecurityContext               struct {
 		ReadOnlyRootFilesystem, AllowPrivilegeEscalation bool
 		Capabilities                                     struct{ Drop []string }
 	}
@@ -64,6 +61,11 @@ type container struct {
 		Name, MountPath string
 		ReadOnly        bool
 	}
+}
+
+type probe struct {
+	HTTPGet                                         struct{ Path, Port string }
+	PeriodSeconds, TimeoutSeconds, FailureThreshold int
 }
 
 type meta struct {
@@ -192,6 +194,18 @@ func TestKubernetesManifests(t *testing.T) {
 			t.Errorf("%s answers %d", probe.Path, got.Code)
 		}
 	})
+	t.Run("admin", func(t *testing.T) {
+		var d deployment
+		manifest(t, "admin.yaml", &d)
+		c := check(t, d.Spec.Template, d.Spec.Selector.MatchLabels, "serve")
+		if d.APIVersion != "apps/v1" || d.Kind != "Deployment" || d.Spec.Strategy.Type != "RollingUpdate" {
+			t.Errorf("the deployment: %+v", d)
+		}
+		live, ready := c.LivenessProbe.HTTPGet, c.ReadinessProbe.HTTPGet
+		if len(c.Ports) != 1 || live.Port != c.Ports[0].Name || ready.Port != live.Port || live.Path != "/healthz" || ready.Path != "/readyz" {
+			t.Errorf("it probes %+v and %+v of %+v", live, ready, c.Ports)
+		}
+	})
 	t.Run("cronjob", func(t *testing.T) {
 		var j cronJob
 		manifest(t, "cronjob.yaml", &j)
@@ -220,7 +234,7 @@ func TestSystemdUnits(t *testing.T) {
 	grace := defaultSchedule(t).GracePeriod
 	dir := t.TempDir()
 	units, err := filepath.Glob("../../deploy/systemd/*")
-	if err != nil || len(units) != 3 {
+	if err != nil || len(units) != 4 {
 		t.Fatalf("%d units, %v", len(units), err)
 	}
 	var copies []string
