@@ -14,4 +14,4 @@ cp zrender/LICENSE "$here/LICENSE-zrender"
 cp tslib/LICENSE.txt "$here/LICENSE-tslib"
 cd "$here"
 sha256sum echarts.common.min.js >SHA256SUMS
-sed -i "s/version [0-9][0-9.]*,/version $version,/; s/renew.sh [0-9][0-9.]*\`/renew.sh $version\`/" README.md
+sed -i "s/version [0-9][0-9.]*,/version $version,/" README.md
