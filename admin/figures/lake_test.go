@@ -3,12 +3,15 @@ package figures
 import (
 	"context"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"gocloud.dev/blob"
+	_ "gocloud.dev/blob/fileblob"
 	"gocloud.dev/blob/memblob"
 	"gocloud.dev/gcerrors"
 
@@ -33,8 +36,21 @@ type fixture struct {
 var errAway = errors.New("no such host")
 
 func newFixture(t *testing.T) *fixture {
-	f := &fixture{t: t, bucket: memblob.OpenBucket(nil)}
+	f := &fixture{t: t}
 	f.time.Store(1_795_000_000)
+	f.use(memblob.OpenBucket(nil))
+	return f
+}
+
+// open has the fixture use the bucket at a URL instead.
+func (f *fixture) open(url string) {
+	b, err := blob.OpenBucket(f.t.Context(), url)
+	f.must(err)
+	f.use(b)
+}
+
+func (f *fixture) use(b *blob.Bucket) {
+	f.bucket = b
 	wrapped := sinktest.Wrap(f.bucket, func(c sinktest.Call) sinktest.Fault {
 		f.calls.Add(1)
 		if f.away.Load() {
@@ -48,18 +64,11 @@ func newFixture(t *testing.T) *fixture {
 		return sinktest.Fault{}
 	})
 	var err error
-	if f.lake, err = lake.New(wrapped, "mem", "data/"); err != nil {
-		t.Fatal(err)
-	}
-	if f.writer, err = lake.New(f.bucket, "mem", "data/"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(wrapped.Close(), f.bucket.Close()); err != nil {
-			t.Error(err)
-		}
-	})
-	return f
+	f.lake, err = lake.New(wrapped, "test", "data/")
+	f.must(err)
+	f.writer, err = lake.New(b, "test", "data/")
+	f.must(err)
+	f.t.Cleanup(func() { f.must(errors.Join(wrapped.Close(), b.Close())) })
 }
 
 func (f *fixture) now() time.Time       { return time.Unix(f.time.Load(), 0) }
@@ -204,6 +213,45 @@ func usageLogs(users, logins, generations []row) map[*dictionary.Table][]row {
 		dictionary.UserLog: users, dictionary.AgentsLog: {}, dictionary.GroupMembersLog: {},
 		dictionary.UserActivityLog: logins, dictionary.GenerationLog: generations,
 	}
+}
+
+// yearOfLogs makes some thousand rows of every kind, the same each time.
+func yearOfLogs() map[*dictionary.Table][]row {
+	random := rand.New(rand.NewPCG(1, 2))
+	var users, logins, generations []row
+	last := dayNumber("2026-11-20")
+	for w := range 3 {
+		workspace := fmt.Sprint("w", w)
+		for u := range 40 {
+			if u%3 != w {
+				user := fmt.Sprint("u", u)
+				users = append(users, row{"workspace_id": workspace, "user_id": user, "user_name": "User " + user, "user_active": u%7 > 0})
+			}
+		}
+		for day := last - 364; day <= last; day++ {
+			for u := range 45 {
+				user := fmt.Sprint("u", u)
+				if random.IntN(40) == 0 {
+					logins = append(logins, row{"workspace_id": workspace, "user_id": user, "user_name": "User " + user, "user_login_date": dateOf(day)})
+				}
+				if random.IntN(25) > 0 {
+					continue
+				}
+				g := generation(workspace, user, dateOf(day), 1+random.Int64N(9))
+				g["user_name"], g["generation_used_iq"] = "User "+user, random.IntN(3) == 0
+				g["generation_feature"] = []string{"Chat", "API", "Agent", "Other"}[random.IntN(4)]
+				if u%9 == 0 {
+					delete(g, "user_id")
+					delete(g, "user_name")
+				}
+				if a := random.IntN(30); a < 20 {
+					g["agent_id"], g["generation_agent_name"], g["generation_agent_type"] = fmt.Sprint("a", a), fmt.Sprint("Agent ", a), "Public"
+				}
+				generations = append(generations, g)
+			}
+		}
+	}
+	return usageLogs(users, logins, generations)
 }
 
 func generation(workspace, user string, day lake.Date, n int64) row {
