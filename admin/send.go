@@ -35,8 +35,8 @@ func (s *Server) send(w *response, r *request, name string, z zip) error {
 	h.Set("Etag", `"`+z.SHA256+`"`)
 	h.Set("Cache-Control", "private, no-cache") // may be kept, and is to be asked for again
 	h.Set("X-Snapshot-Date", string(z.run.SnapshotDate))
-	if strings.Contains(r.Header.Get("Range"), ",") {
-		r.Header.Del("Range") // several parts at once nobody needs: RFC 9110 allows to send all
+	if !oneRange(r.Header.Get("Range")) {
+		r.Header.Del("Range")
 	}
 	ctx, alive, stop := s.untilStuck(r.Context())
 	defer stop()
@@ -57,6 +57,25 @@ func (s *Server) send(w *response, r *request, name string, z zip) error {
 		return err
 	}
 	return nil
+}
+
+// oneRange says whether a Range header asks for one part. All others are passed over, as RFC 9110 allows and in part wants:
+// malformed ones, other units, and several parts at once, which nobody needs.
+func oneRange(text string) bool {
+	text, ok := strings.CutPrefix(text, "bytes=")
+	first, last, dash := strings.Cut(text, "-")
+	a, err := parsePosition(first)
+	b, err2 := parsePosition(last)
+	return ok && dash && err == nil && err2 == nil && (a >= 0 || b > 0) && (a < 0 || b < 0 || a <= b)
+}
+
+// parsePosition returns a position in a file, -1 for none.
+func parsePosition(text string) (int64, error) {
+	if text == "" {
+		return -1, nil
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	return int64(n), err
 }
 
 // begin opens the object and records the download, before anything of it is sent.
