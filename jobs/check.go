@@ -30,7 +30,7 @@ func (n *Night) Check(ctx context.Context) []Finding {
 	for _, name := range n.Config.DatasetNames() {
 		source := n.Config.Datasets[name].Source
 		if sources[source] == nil {
-			in, err := n.openInputs(ctx, []string{name})
+			in, err := n.openSource(ctx, source, nil)
 			sources[source] = &reached{in, err}
 		}
 		f := Finding{Subject: "dataset " + name, Err: sources[source].err}

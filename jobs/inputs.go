@@ -22,7 +22,7 @@ import (
 	"github.com/usagereport/usagereport/transforms/conform"
 )
 
-// inputs is the opened sources of a run: for each database one snapshot, that all its queries see.
+// inputs is opened sources: for each database one snapshot, that all its queries see.
 type inputs struct {
 	config    *config.Config
 	databases map[string]*sqldb.Snapshot
@@ -30,30 +30,20 @@ type inputs struct {
 	closers   []func() error
 }
 
-// openInputs opens every source that a dataset of domains is bound to. The caller closes them.
-func (n *Night) openInputs(ctx context.Context, names []string) (_ *inputs, err error) {
+// openSource opens a source. Requests to a bucket are tried again as again says, which may be nil. The caller closes it.
+func (n *Night) openSource(ctx context.Context, name string, again func(context.Context, func(context.Context) error) error) (_ *inputs, err error) {
 	in := &inputs{config: n.Config, databases: map[string]*sqldb.Snapshot{}, buckets: map[string]*bucket.Source{}}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, in.close())
-		}
-	}()
-	for _, name := range names {
-		source := n.Config.Datasets[name].Source
-		if in.databases[source] != nil || in.buckets[source] != nil {
-			continue
-		}
-		if err := in.open(ctx, n, source); err != nil {
-			return nil, fmt.Errorf("open source %s: %w", source, err)
-		}
+	if err := in.open(ctx, n, name, again); err != nil {
+		_ = in.close() // of what could not be opened
+		return nil, fmt.Errorf("open source %s: %w", name, err)
 	}
 	return in, nil
 }
 
-func (in *inputs) open(ctx context.Context, n *Night, name string) error {
+func (in *inputs) open(ctx context.Context, n *Night, name string, again func(context.Context, func(context.Context) error) error) error {
 	s := in.config.Sources[name]
 	if !s.IsSQL() {
-		b, err := bucket.Open(ctx, s.URL.Reveal(), bucket.Options{Allocator: n.Mem})
+		b, err := bucket.Open(ctx, s.URL.Reveal(), bucket.Options{Allocator: n.Mem, Retry: again})
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@
 package jobs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,6 +23,8 @@ import (
 var (
 	ErrCheck  = errors.New("the data failed a check")
 	ErrConfig = errors.New("the config does not fit the sources")
+	// ErrPartial says that a snapshot lacks a part that is bound, since a source was down, and has the others.
+	ErrPartial = errors.New("published in part")
 )
 
 // Night is what every run of one config shares. Its fields are set once, by cmd.
@@ -34,6 +37,10 @@ type Night struct {
 	Scratch  string // folder for temporary files; empty: the system's
 	Progress Progress
 	Mem      memory.Allocator
+
+	// What passes the time before something is tried again, and what makes up how much; nil: a timer, and chance.
+	Wait   func(ctx context.Context, d time.Duration) error
+	Random func() float64 // from 0 to less than 1
 }
 
 // Request says which run is wanted.
@@ -42,6 +49,9 @@ type Request struct {
 	RunTime time.Time      // zero: now
 	Full    bool           // read everything again, whatever the state knows
 	DryRun  bool           // publish nothing and keep no state
+	// Whole publishes everything that is bound or nothing: it is for a date that lacks a part only, so that nothing is gained
+	// by publishing the rest again. What can be missing is read first.
+	Whole bool
 }
 
 // Progress hears how a run gets on. It is called from several goroutines.
@@ -62,6 +72,7 @@ func (quiet) Rows(int64)   {}
 type Outcome struct {
 	Manifest  lake.Manifest
 	Published bool // false for a dry run
+	Retries   []lake.Retry
 	Took      time.Duration
 }
 
@@ -83,7 +94,7 @@ func ExitCode(err error) int {
 		is   error
 		code int
 	}{
-		{lake.ErrHeld, ExitLease}, {lake.ErrLeaseLost, ExitRetry}, {lake.ErrUnconditional, ExitConfig},
+		{lake.ErrHeld, ExitLease}, {ErrPartial, ExitRetry}, {lake.ErrLeaseLost, ExitRetry}, {lake.ErrUnconditional, ExitConfig},
 		{ErrCheck, ExitData}, {current.ErrConflict, ExitData}, {conform.ErrSchema, ExitData}, {lake.ErrCorrupt, ExitData},
 		{sources.ErrUnreadable, ExitData},
 		{config.ErrInvalid, ExitConfig}, {ErrConfig, ExitConfig}, {sources.ErrDenied, ExitConfig}, {sources.ErrNotFound, ExitConfig},

@@ -1,7 +1,6 @@
 package jobs
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,23 +9,20 @@ import (
 	"slices"
 	"time"
 
-	"github.com/apache/arrow/go/v17/arrow"
-
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/sinks/parquetfile"
-	"github.com/usagereport/usagereport/transforms/apipath"
-	"github.com/usagereport/usagereport/transforms/audit"
 	"github.com/usagereport/usagereport/transforms/calendar"
-	"github.com/usagereport/usagereport/transforms/facts"
-	"github.com/usagereport/usagereport/transforms/integration"
-	"github.com/usagereport/usagereport/transforms/usage"
+	"github.com/usagereport/usagereport/transforms/current"
 )
 
 // nightRun is one run while it is under way.
 type nightRun struct {
 	night    *Night
-	domains  dictionary.Domain // that are bound
+	bound    dictionary.Domain // that it is to make
+	domains  dictionary.Domain // of these, those whose sources are not down
+	missing  []missing         // the others
+	whole    bool              // all of them or nothing
 	date     calendar.Date
 	time     time.Time
 	zone     *time.Location
@@ -37,6 +33,8 @@ type nightRun struct {
 	blobs    *stateBlobs
 	names    []string // of the datasets read
 	datasets map[string]*dataset
+	rejects  *quarantine
+	retries  *retries
 	tables   *tables
 	logins   *eventSet // these two of the usage domain,
 	gens     *eventSet
@@ -66,9 +64,9 @@ func (n *Night) Run(ctx context.Context, req Request) (out *Outcome, err error) 
 	log.Info("run began", "zone", r.zone.String(), "full", r.full, "dry_run", r.dry)
 	out = new(Outcome)
 	err = r.run(ctx, out)
-	out.Took = n.Now().Sub(began)
+	out.Took, out.Retries = n.Now().Sub(began), r.retries.all()
 	if err != nil {
-		log.Error("run failed", "error", err, "seconds", out.Took.Seconds())
+		log.Error("run failed", "published", out.Published, "error", err, "seconds", out.Took.Seconds())
 	} else {
 		log.Info("run done", "published", out.Published, "seconds", out.Took.Seconds())
 	}
@@ -86,7 +84,8 @@ func (n *Night) newRun(req Request, now time.Time) *nightRun {
 	r := &nightRun{
 		night: n, zone: n.Config.Location(), full: req.Full, dry: req.DryRun, started: now,
 		time: req.RunTime, datasets: map[string]*dataset{}, written: map[*dictionary.Table]parquetfile.Summary{},
-		domains: n.Config.Domains(),
+		bound: n.Config.Domains(), domains: n.Config.Domains(), whole: req.Whole, retries: n.retries(),
+		tables: &tables{today: map[string]*current.Table{}, known: map[string]*current.Table{}, names: map[string]string{}},
 	}
 	if r.time.IsZero() {
 		r.time = now
@@ -123,7 +122,11 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	}
 	defer func() { err = errors.Join(err, temp.close()) }()
 
-	lease, err := r.night.Lake.Acquire(ctx, runID(r.date, r.time))
+	var lease *lake.Lease
+	err = r.lake(ctx, "take the lease", func(ctx context.Context) (err error) {
+		lease, err = r.night.Lake.Acquire(ctx, runID(r.date, r.time))
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -135,7 +138,11 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	}()
 	ctx, stop := lease.Guard(ctx)
 	defer stop()
-	publication, err := lease.Begin(ctx, r.info())
+	var publication *lake.Publication
+	err = r.lake(ctx, "begin the publication", func(ctx context.Context) (err error) {
+		publication, err = lease.Begin(ctx, r.info())
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -145,22 +152,26 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 			err = errors.Join(err, publication.Abort(context.WithoutCancel(ctx)))
 		}
 	}()
+	defer r.tables.release()
 	if err := r.read(ctx, temp); err != nil {
 		return err
 	}
-	defer r.tables.release()
 	if err := r.make(ctx, publication); err != nil {
 		return err
 	}
+	parts, err := r.parts(ctx)
+	if err != nil {
+		return err
+	}
 	out.Manifest = lake.Manifest{
-		RunInfo: r.info(), Datasets: r.summaries(), Logs: r.logs, Workbooks: r.books, Identity: r.identity,
+		RunInfo: r.info(), Domains: parts, Datasets: r.summaries(), Logs: r.logs, Workbooks: r.books, Identity: r.identity,
 		Checks: r.checks, Warnings: r.allWarnings(),
 	}
 	if err := failed(r.checks); err != nil {
 		return err
 	}
 	if r.dry {
-		return nil
+		return r.partial()
 	}
 	r.night.progress().Stage("publish")
 	if err := publication.Publish(ctx, &out.Manifest); err != nil {
@@ -172,7 +183,10 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	if err := lease.Renew(ctx); err != nil {
 		return fmt.Errorf("save the state: %w", err)
 	}
-	return r.save(ctx)
+	if err := r.save(ctx); err != nil {
+		return errors.Join(err, r.partial())
+	}
+	return r.partial()
 }
 
 // make makes what the bound domains publish into objects of the publication.
@@ -199,37 +213,26 @@ func (r *nightRun) make(ctx context.Context, p *lake.Publication) error {
 	return nil
 }
 
-// read opens the sources, reads what is new and closes them again.
+// read reads what is new in the sources.
 func (r *nightRun) read(ctx context.Context, temp *scratch) (err error) {
 	n := r.night
 	var note string
-	r.state, note, err = loadState(ctx, n.Lake, r.zone.String())
+	err = r.lake(ctx, "read the state", func(ctx context.Context) (err error) {
+		r.state, note, err = loadState(ctx, n.Lake, r.zone.String())
+		return err
+	})
 	if err := r.forgive(err); err != nil {
 		return err
 	}
 	if note != "" {
 		n.Log.Info(note)
 	}
-	r.blobs = &stateBlobs{state: n.Lake.State(), scratch: temp, dry: r.dry, packs: map[string]*io.SectionReader{}}
-	quarantine, err := r.quarantine()
-	if err != nil {
+	r.blobs = &stateBlobs{state: n.Lake.State(), scratch: temp, dry: r.dry, packs: map[string]*io.SectionReader{}, retry: r.lake}
+	if r.rejects, err = r.quarantine(); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, quarantine.close(ctx, r)) }()
-	in, err := n.openInputs(ctx, r.names)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, in.close()) }()
-	for _, name := range r.names {
-		if r.datasets[name], err = n.newDataset(in, name, quarantine.add); err != nil {
-			return err
-		}
-	}
-	if err := n.readTables(ctx, r); err != nil {
-		return err
-	}
-	if err := r.readEvents(ctx); err != nil {
+	defer func() { err = errors.Join(err, r.rejects.close(ctx, r)) }()
+	if err := r.readSources(ctx); err != nil {
 		return err
 	}
 	return r.checkRejected()
@@ -259,38 +262,6 @@ func namesFor(domains dictionary.Domain) (tables []*dictionary.Table) {
 	return tables
 }
 
-func (r *nightRun) readEvents(ctx context.Context) error {
-	if r.domains&dictionary.Usage != 0 {
-		routes, err := apipath.New(r.night.Config.APIRoutes)
-		if err != nil {
-			return fmt.Errorf("%w: api_routes: %w", ErrConfig, err)
-		}
-		r.logins = r.newEvents(usage.LoginFacts(r.zone))
-		r.gens = r.newEvents(usage.GenerationFacts(r.zone))
-		r.gens.prepare = func() func(arrow.Record) (arrow.Record, error) {
-			return usage.NewGenerations(r.night.Mem, routes.Anonymize).Prepare
-		}
-	}
-	if r.domains&dictionary.Integration != 0 {
-		r.syncs, r.seen = r.newEvents(integration.SyncFacts(r.zone)), r.newEvents(integration.ObservationFacts(r.zone))
-		for _, e := range []*eventSet{r.syncs, r.seen} {
-			e.prepare = func() func(arrow.Record) (arrow.Record, error) {
-				return integration.NewSeconds(r.night.Mem, e.spec).Prepare
-			}
-		}
-	}
-	if r.domains&dictionary.Audit != 0 {
-		r.audit = r.newEvents(audit.Facts(r.zone))
-		r.audit.prepare = func() func(arrow.Record) (arrow.Record, error) { return audit.Prepare(r.night.Mem, r.audit.spec) }
-	}
-	for _, e := range r.events() {
-		if err := e.readAll(ctx); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // events returns the event datasets of the run.
 func (r *nightRun) events() (all []*eventSet) {
 	for _, e := range []*eventSet{r.logins, r.gens, r.audit, r.syncs, r.seen} {
@@ -299,17 +270,6 @@ func (r *nightRun) events() (all []*eventSet) {
 		}
 	}
 	return all
-}
-
-func (r *nightRun) newEvents(spec *facts.Spec) *eventSet {
-	d := r.datasets[spec.Name]
-	if d.cfg.IsQuery() {
-		d.instant = cmp.Or(d.cfg.Columns[spec.Instant], spec.Instant)
-	}
-	return &eventSet{
-		dataset: d, spec: spec, blobs: r.blobs, date: r.date, started: r.started, full: r.full,
-		before: r.state.Datasets[spec.Name],
-	}
 }
 
 func (r *nightRun) info() lake.RunInfo {

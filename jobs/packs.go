@@ -72,14 +72,13 @@ func (b *stateBlobs) pack(ctx context.Context, name string) (_ *io.SectionReader
 	if p := b.packs[name]; p != nil {
 		return p, nil
 	}
-	from, err := b.state.Open(ctx, name)
+	var p *io.SectionReader
+	err = b.again(ctx, func(ctx context.Context) (err error) {
+		p, err = b.copyPack(ctx, name)
+		return err
+	})
 	if err != nil {
-		return nil, fmt.Errorf("read the state: %w; run with --full to build it anew", err)
-	}
-	defer func() { err = errors.Join(err, from.Close()) }()
-	p, err := b.scratch.copy(from)
-	if err != nil {
-		return nil, fmt.Errorf("read %s of the state: %w", name, err)
+		return nil, err
 	}
 	sum := sha256.New()
 	if _, err := io.Copy(sum, io.NewSectionReader(p, 0, p.Size())); err != nil {
@@ -89,6 +88,20 @@ func (b *stateBlobs) pack(ctx context.Context, name string) (_ *io.SectionReader
 		return nil, err
 	}
 	b.packs[name] = p
+	return p, nil
+}
+
+// copyPack brings a pack into scratch, as it is.
+func (b *stateBlobs) copyPack(ctx context.Context, name string) (_ *io.SectionReader, err error) {
+	from, err := b.state.Open(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("read the state: %w; run with --full to build it anew", err)
+	}
+	defer func() { err = errors.Join(err, from.Close()) }()
+	p, err := b.scratch.copy(from)
+	if err != nil {
+		return nil, fmt.Errorf("read %s of the state: %w", name, err)
+	}
 	return p, nil
 }
 

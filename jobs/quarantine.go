@@ -21,7 +21,7 @@ type quarantine struct {
 	date lake.Date
 
 	mu   sync.Mutex
-	rows map[uint64]struct{} // hashes of those of this run
+	rows map[string]map[uint64]struct{} // hashes of those of this run, by dataset
 	seed maphash.Seed
 }
 
@@ -29,7 +29,7 @@ func (r *nightRun) quarantine() (*quarantine, error) {
 	if r.dry {
 		return &quarantine{}, nil
 	}
-	q := &quarantine{from: r.night.Lake, date: lake.Date(r.date.String()), rows: map[uint64]struct{}{}, seed: maphash.MakeSeed()}
+	q := &quarantine{from: r.night.Lake, date: lake.Date(r.date.String()), rows: map[string]map[uint64]struct{}{}, seed: maphash.MakeSeed()}
 	var err error
 	if q.to, err = q.from.Quarantine(q.date); err != nil {
 		return nil, fmt.Errorf("open quarantine: %w", err)
@@ -42,9 +42,23 @@ func (q *quarantine) add(ctx context.Context, row lake.Rejected) error {
 		return nil
 	}
 	q.mu.Lock()
-	q.rows[q.hash(row)] = struct{}{}
+	if q.rows[row.Dataset] == nil {
+		q.rows[row.Dataset] = map[uint64]struct{}{}
+	}
+	q.rows[row.Dataset][q.hash(row)] = struct{}{}
 	q.mu.Unlock()
 	return q.to.Add(ctx, row)
+}
+
+// forget gives up the rows of a dataset that this run has put there.
+func (q *quarantine) forget(name string) {
+	if q.to == nil {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	delete(q.rows, name)
+	q.to.Forget(name)
 }
 
 // hash identifies a row by where it is and what is wrong with it.
@@ -59,7 +73,7 @@ func (q *quarantine) close(ctx context.Context, r *nightRun) error {
 	}
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
-	for _, name := range r.names {
+	for _, name := range r.night.Config.DatasetNames() {
 		if err := q.keep(ctx, name, r.datasets[name]); err != nil {
 			errs = append(errs, fmt.Errorf("keep quarantine of %s: %w", name, err))
 		}
@@ -94,7 +108,7 @@ func (q *quarantine) keep(ctx context.Context, name string, d *dataset) (err err
 		if _, held := d.held.Load(row.Object); d.listed.Load() && !held {
 			continue
 		}
-		if _, again := q.rows[q.hash(row)]; again {
+		if _, again := q.rows[name][q.hash(row)]; again {
 			continue
 		}
 		if row.ValueBase64 != "" {

@@ -23,7 +23,7 @@ func (r *nightRun) record(out *Outcome, err error) *lake.RunRecord {
 	rec := &lake.RunRecord{
 		RunID: info.RunID, SnapshotDate: info.SnapshotDate, RunTime: info.RunTime, Status: lake.RunPublished, ExitCode: ExitCode(err),
 		Seconds: out.Took.Seconds(), Full: r.full, Program: info.Program, TimeZone: info.TimeZone,
-		Domains: domainNames(r.domains), Windows: append([]lake.Window{}, info.Windows...),
+		Domains: domainNames(r.bound), Parts: append([]lake.Domain{}, out.Manifest.Domains...), Retries: r.retries.all(), Windows: append([]lake.Window{}, info.Windows...),
 		Datasets: []lake.Dataset{}, Logs: append([]lake.Log{}, r.logs...), Workbooks: append([]lake.Workbook{}, r.books...),
 		Identity: r.identity, Checks: append([]lake.Check{}, r.checks...), Warnings: append([]string{}, out.Manifest.Warnings...),
 		Objects: len(out.Manifest.Objects),
@@ -38,8 +38,11 @@ func (r *nightRun) record(out *Outcome, err error) *lake.RunRecord {
 	}
 	if err != nil {
 		rec.Error = err.Error()
-		if !out.Published {
+		switch {
+		case !out.Published:
 			rec.Status = lake.RunFailed
+		case errors.Is(err, ErrPartial):
+			rec.Status = lake.RunPartial
 		}
 		if errors.Is(err, context.Canceled) {
 			rec.Status = lake.RunCancelled

@@ -2,6 +2,7 @@ package jobs_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -39,9 +40,12 @@ func newNight(t *testing.T, w *world, b *blob.Bucket, at time.Time) *jobs.Night 
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg := load(t, w.configFile())
+	cfg.Retry.Budget = w.patience
 	return &jobs.Night{
-		Config: load(t, w.configFile()), Lake: l, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return at },
+		Config: cfg, Lake: l, Log: slog.New(slog.DiscardHandler), Now: func() time.Time { return at },
 		Version: "test", Scratch: t.TempDir(), Mem: memory.NewGoAllocator(),
+		Wait: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	}
 }
 

@@ -125,6 +125,8 @@ type stateBlobs struct {
 	state   *lake.State
 	scratch *scratch
 	dry     bool // write nothing
+	// What makes a read again that may pass; nil: nothing does.
+	retry func(ctx context.Context, operation string, try func(context.Context) error) error
 
 	mu    sync.Mutex
 	packs map[string]*io.SectionReader // in scratch
@@ -147,9 +149,21 @@ func (b *stateBlobs) putNamed(ctx context.Context, folder string, data []byte) (
 	return name, b.put(ctx, name, data)
 }
 
+// again makes a read, and once more as retry says.
+func (b *stateBlobs) again(ctx context.Context, try func(context.Context) error) error {
+	if b.retry == nil {
+		return try(ctx)
+	}
+	return b.retry(ctx, "read the state", try)
+}
+
 // getNamed reads what putNamed stored.
 func (b *stateBlobs) getNamed(ctx context.Context, name string) ([]byte, error) {
-	data, err := b.state.Get(ctx, name)
+	var data []byte
+	err := b.again(ctx, func(ctx context.Context) (err error) {
+		data, err = b.state.Get(ctx, name)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the state: %w; run with --full to build it anew", err)
 	}

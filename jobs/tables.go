@@ -17,6 +17,7 @@ import (
 
 // tables is the current-state tables of a run by dataset name, and what is known of things that are gone.
 type tables struct {
+	mu    sync.Mutex // guards today while it is read
 	today map[string]*current.Table
 	known map[string]*current.Table
 	names map[string]string // of the known tables in the state
@@ -28,35 +29,6 @@ func (t *tables) release() {
 			table.Release()
 		}
 	}
-}
-
-// readTables reads the current-state datasets of the run's domains; those not bound are empty.
-func (n *Night) readTables(ctx context.Context, r *nightRun) (err error) {
-	t := &tables{today: map[string]*current.Table{}, known: map[string]*current.Table{}, names: map[string]string{}}
-	r.tables = t
-	var bound []*dataset
-	for _, def := range dictionary.DatasetsOf(r.domains) {
-		if def.Role != dictionary.State {
-			continue
-		}
-		if d := r.datasets[def.Name]; d != nil {
-			bound = append(bound, d)
-		} else {
-			t.today[def.Name] = current.Empty(n.Mem, def)
-		}
-	}
-	n.progress().Stage("read current state")
-	var mu sync.Mutex
-	return parallel(ctx, bound, func(ctx context.Context, d *dataset) error {
-		table, err := d.table(ctx, r)
-		if err != nil {
-			return err
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		t.today[d.def.Name] = table
-		return nil
-	})
 }
 
 // table reads the whole dataset.

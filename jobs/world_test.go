@@ -72,7 +72,8 @@ func (s *stream) config() string {
 type world struct {
 	dir          string
 	zone         *time.Location
-	settings     string // further lines of the config
+	settings     string        // further lines of the config
+	patience     time.Duration // the budget of pauses, which take no time; none: nothing is tried again
 	logins, gens *stream
 	syncs, seen  *stream          // nil without the integration domain
 	audits       *stream          // nil without the audit domain

@@ -24,6 +24,7 @@ type nights struct {
 	published map[calendar.Date]bool
 	first     calendar.Date  // of those; of no meaning while there are none
 	newest    calendar.Date  // of those, too
+	lacking   []string       // what the newest due date lacks, though it is published
 	claimed   *calendar.Date // a run says that it has published this one
 	listErr   error          // of the last look at what is published
 	listTries int
@@ -72,7 +73,7 @@ func (n *nights) notice(now time.Time) {
 	if back {
 		n.Log.Warn("the clock was put back", "now", now)
 	}
-	n.due = n.Times.Due(now, n.CatchUpDays)
+	n.due, n.lacking = n.Times.Due(now, n.CatchUpDays), nil
 	n.next = nil
 	if at, ok := n.Times.Next(now); ok {
 		n.next = &scheduled{at, n.Times.Due(at, 0)[0]}
@@ -88,6 +89,10 @@ func (n *nights) notice(now time.Time) {
 // list learns what is published. It is false where that failed; then there is a pause.
 func (n *nights) list(ctx context.Context) bool {
 	dates, err := n.Published(ctx)
+	var lacking []string
+	if newest := len(n.due) - 1; err == nil && n.Lacking != nil && newest >= 0 && slices.Contains(dates, n.due[newest]) {
+		lacking, err = n.Lacking(ctx, n.due[newest])
+	}
 	if ctx.Err() != nil {
 		return false
 	}
@@ -102,17 +107,22 @@ func (n *nights) list(ctx context.Context) bool {
 	n.published = make(map[calendar.Date]bool, len(dates))
 	for i, d := range dates {
 		n.published[d] = true
-		delete(n.failures, d)
 		if i == 0 {
 			n.first, n.newest = d, d
 		}
 		n.first, n.newest = min(n.first, d), max(n.newest, d)
 	}
+	n.lacking = lacking
+	maps.DeleteFunc(n.failures, func(d calendar.Date, _ *failure) bool { return n.published[d] && !n.lacks(d) })
 	if d := n.claimed; d != nil {
 		n.claimed = nil
-		if !n.published[*d] {
-			n.last.Result, n.last.Error = resultFailed, errNotThere.Error()
-			n.ended(*d, errNotThere)
+		err := errNotThere
+		if n.published[*d] {
+			err = errLacking
+		}
+		if !n.published[*d] || n.lacks(*d) {
+			n.last.Result, n.last.Error = resultFailed, err.Error()
+			n.ended(*d, err)
 			return false
 		}
 	}
@@ -123,7 +133,12 @@ func (n *nights) list(ctx context.Context) bool {
 	return true
 }
 
-// missing returns the due dates that are not published, oldest first.
+// lacks reports whether a date is the newest that is due, and published in part.
+func (n *nights) lacks(d calendar.Date) bool {
+	return len(n.lacking) > 0 && len(n.due) > 0 && d == n.due[len(n.due)-1] && n.published[d]
+}
+
+// missing returns the due dates that are not published, or in part, oldest first.
 func (n *nights) missing() (all []calendar.Date) {
 	if len(n.due) == 0 {
 		return nil
@@ -132,7 +147,7 @@ func (n *nights) missing() (all []calendar.Date) {
 		return n.due[len(n.due)-1:]
 	}
 	for _, d := range n.due {
-		if d > n.first && !n.published[d] {
+		if d > n.first && !n.published[d] || n.lacks(d) {
 			all = append(all, d)
 		}
 	}
@@ -178,6 +193,9 @@ func (n *nights) ended(date calendar.Date, err error) {
 	n.stale = true
 	if err == nil {
 		n.claimed, n.published[date] = &date, true
+		if n.lacks(date) {
+			n.lacking = nil
+		}
 		n.newest = max(n.newest, date)
 		return
 	}

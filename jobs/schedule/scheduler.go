@@ -19,6 +19,7 @@ const (
 	Retry    Kind = iota // it may pass: the date is tried again after a while, longer with every try
 	Hopeless             // nothing but a change of config or data helps: it is tried again at the next scheduled time
 	Held                 // another run is at work, which is no failure: it is looked at again soon
+	Partial              // the date is published and lacks a part: it is tried again like Retry
 )
 
 // Why a run was cancelled by the scheduler; errors of runs wrap them.
@@ -26,6 +27,9 @@ var (
 	ErrDeadline = errors.New("the run took longer than its deadline")
 	ErrStopped  = errors.New("the run was abandoned: the grace period is over")
 )
+
+// errLacking is the failure of a run that ended well, and left a date that still lacks a part.
+var errLacking = errors.New("the run ended well, but its date still lacks a part")
 
 // errNotThere is the failure of a run that ended well and left no manifest.
 var errNotThere = errors.New("the run ended well, but its date is not among those published")
@@ -47,6 +51,9 @@ const (
 // the newest alone is due. All of this is derived anew from the wall clock and from what is published: nothing depends
 // on having been awake at some instant.
 //
+// A date that was published in part, since a source was down, is due like one that failed for as long as it is the newest: once a
+// newer one is due, it stays as it is.
+//
 // Due dates are made oldest first and one after the other. One that fails and may pass holds the newer ones back, since
 // what it fails on mostly lets them fail, too; after five tries in a row one newer date is tried after it each time.
 type Scheduler struct {
@@ -56,10 +63,13 @@ type Scheduler struct {
 	Grace       time.Duration // of a run that is under way when Serve is told to stop; then its context is cancelled
 	Now         func() time.Time
 	Published   func(context.Context) ([]calendar.Date, error) // the dates that have a manifest, in any order
-	Run         func(context.Context, calendar.Date) error     // makes and publishes a date; never called twice at once
-	Kind        func(error) Kind                               // of an error of Run that is not nil
-	Tell        func(Status)                                   // whenever something changes, and every minute; it must not block
-	Log         *slog.Logger
+	// Lacking tells which parts a published date lacks, none if it is complete. It is asked of the newest due date only. Nil: no
+	// date lacks any.
+	Lacking func(context.Context, calendar.Date) ([]string, error)
+	Run     func(context.Context, calendar.Date) error // makes and publishes a date; never called twice at once
+	Kind    func(error) Kind                           // of an error of Run that is not nil
+	Tell    func(Status)                               // whenever something changes, and every minute; it must not block
+	Log     *slog.Logger
 }
 
 // Serve works until ctx is cancelled, and then until a run that is under way has ended, of itself within the grace period or
@@ -168,6 +178,8 @@ func (n *nights) over(date calendar.Date, began time.Time, err error) {
 		n.last.Result = resultAbandoned
 	case n.kind(err) == Held:
 		n.last.Result = resultHeld
+	case n.kind(err) == Partial:
+		n.last.Result = resultPartial
 	default:
 		n.last.Result = resultFailed
 	}

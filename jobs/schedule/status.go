@@ -3,6 +3,7 @@ package schedule
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 const (
 	resultPublished = "published"
 	resultFailed    = "failed"
+	resultPartial   = "published in part"
 	resultHeld      = "lease held" // by another run
 	resultAbandoned = "abandoned"  // told to stop
 )
@@ -26,7 +28,8 @@ type Status struct {
 	Running   *Running  `json:"running"`
 	LastRun   *Ended    `json:"last_run"`
 	Published string    `json:"last_published"` // the newest date that has a manifest; empty: none has
-	Due       []string  `json:"due"`            // not published yet, oldest first
+	Lacking   []string  `json:"lacking"`        // the parts that the newest due date lacks, though it is published
+	Due       []string  `json:"due"`            // not published yet, or in part, oldest first
 	Failing   []Failing `json:"failing"`        // of those
 	NextRun   *Next     `json:"next_run"`       // null while one is under way, or if there will be none
 }
@@ -45,7 +48,7 @@ type Ended struct {
 	Date   string    `json:"date"`
 	Began  time.Time `json:"started_at"`
 	Ended  time.Time `json:"ended_at"`
-	Result string    `json:"result"` // published, failed, lease held or abandoned
+	Result string    `json:"result"` // published, published in part, failed, lease held or abandoned
 	Error  string    `json:"error,omitempty"`
 }
 
@@ -67,7 +70,7 @@ type Next struct {
 func (n *nights) tell(state string) {
 	s := Status{
 		State: state, Problem: n.problem(), Started: whole(n.started), Updated: whole(n.now()), LastRun: n.last,
-		Due: []string{}, Failing: []Failing{},
+		Lacking: append([]string{}, n.lacking...), Due: []string{}, Failing: []Failing{},
 	}
 	if len(n.published) > 0 {
 		s.Published = n.newest.String()
@@ -129,8 +132,14 @@ func (n *nights) problem() string {
 		}
 		return ""
 	}
+	if n.lacks(newest) && n.failures[newest] == nil {
+		return fmt.Sprintf("%s is published without its %s part", newest, strings.Join(n.lacking, " and "))
+	}
 	for _, d := range []calendar.Date{newest, missing[0]} {
 		if f := n.failures[d]; f != nil {
+			if n.lacks(newest) {
+				return fmt.Sprintf("%s is published without its %s part: %s", newest, strings.Join(n.lacking, " and "), f.err)
+			}
 			return fmt.Sprintf("%s is not published: the run of %s failed: %s", newest, d, f.err)
 		}
 	}
@@ -182,7 +191,7 @@ func (h *Health) look() (s Status, dead string) {
 	defer h.mu.Unlock()
 	switch since := time.Since(h.told); {
 	case h.told.IsZero():
-		return Status{State: "starting", Due: []string{}, Failing: []Failing{}}, ""
+		return Status{State: "starting", Lacking: []string{}, Due: []string{}, Failing: []Failing{}}, ""
 	case h.status.State == "stopped":
 		dead = "the scheduler has stopped"
 	case since > silence:

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
+	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
@@ -64,6 +67,7 @@ func (l *Lake) fail(op, key string, err error) error {
 // classify finds the sentinel that an error of a bucket stands for, and what to do about it.
 func classify(err error) (kind error, hint string) {
 	var network net.Error
+	var dns *net.DNSError
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return nil, ""
@@ -74,9 +78,11 @@ func classify(err error) (kind error, hint string) {
 		gcerrors.Code(err) == gcerrors.PermissionDenied, credentialsRefused(err):
 		return ErrDenied, "the program needs to list, read, write and delete below the prefix; " +
 			"check its credentials and the bucket's policy or the folder's owner"
+	case errors.As(err, &dns): // Go CDK takes it for a missing bucket of Azure
+		return ErrUnreachable, "check the network and the endpoint in lake.bucket; a retry may help"
 	case errors.Is(err, fs.ErrNotExist), gcerrors.Code(err) == gcerrors.NotFound:
 		return ErrNotFound, "check lake.bucket and lake.prefix; a folder is made when its URL says create_dir=true"
-	case errors.As(err, &network):
+	case errors.As(err, &network), failing(err):
 		return ErrUnreachable, "check the network and the endpoint in lake.bucket; a retry may help"
 	}
 	return nil, ""
@@ -87,9 +93,32 @@ func credentialsRefused(err error) bool {
 	text := err.Error()
 	return slices.ContainsFunc([]string{
 		"InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AccessDenied",
-		"AuthenticationFailed", "AuthorizationFailure",
+		"AuthenticationFailed", "AuthorizationFailure", "googleapi: Error 403", "googleapi: got HTTP response code 403",
 	}, func(code string) bool { return strings.Contains(text, code) })
 }
+
+// MayPass reports whether the same operation may well succeed within minutes: the network or the service failed, not what
+// was asked. The services' clients have tried a few times by then.
+func MayPass(err error) bool { return errors.Is(err, ErrUnreachable) }
+
+// failing reports whether the service itself failed, or asks for fewer requests. Errors of Google and Azure, and those of S3
+// within an answer that began well, have no type that we know, and say it in their text.
+func failing(err error) bool {
+	var answer interface{ HTTPStatusCode() int } // of S3
+	if errors.As(err, &answer) {
+		code := answer.HTTPStatusCode()
+		return code >= 500 || code == http.StatusRequestTimeout || code == http.StatusTooManyRequests
+	}
+	switch gcerrors.Code(err) {
+	case gcerrors.Internal, gcerrors.ResourceExhausted:
+		return true
+	}
+	return errors.Is(err, io.ErrUnexpectedEOF) || failingText.MatchString(err.Error())
+}
+
+var failingText = regexp.MustCompile(`googleapi: (got HTTP response code|Error) (408|429|5\d\d)|RESPONSE (408|429|5\d\d)|` +
+	`InternalError|ServiceUnavailable|SlowDown|RequestTimeout|ServerBusy|OperationTimedOut|Throttling|` +
+	`connection reset|broken pipe|server sent GOAWAY|stream error|http2: client connection lost`)
 
 // corrupt reports a stored object that cannot be what this package wrote.
 func (l *Lake) corrupt(key, format string, args ...any) error {

@@ -21,6 +21,7 @@ const FormatVersion = 1
 type Manifest struct {
 	Format int `json:"format_version"`
 	RunInfo
+	Domains   []Domain     `json:"domains"`            // the parts that were to be published; none, of an older program: all of them were
 	Objects   []ObjectInfo `json:"objects"`            // sorted by key; set by Publish
 	Datasets  []Dataset    `json:"datasets"`           // what was read
 	Logs      []Log        `json:"logs"`               // what was made of it
@@ -154,6 +155,7 @@ func (m *Manifest) Table(name string) []ObjectInfo {
 func (m *Manifest) encode() ([]byte, error) {
 	c := *m
 	c.Windows = full(c.Windows)
+	c.Domains = full(c.Domains)
 	c.Objects = full(c.Objects)
 	c.Datasets = full(c.Datasets)
 	c.Warnings = full(c.Warnings)
@@ -277,6 +279,11 @@ func (r *RunInfo) validate() error {
 // validate finds everything in a manifest that cannot be.
 func (m *Manifest) validate() error {
 	errs := []error{m.RunInfo.validate()}
+	for i := range m.Domains {
+		if err := m.Domains[i].validate(); err != nil {
+			errs = append(errs, fmt.Errorf("domains[%d] %q: %w", i, m.Domains[i].Name, err))
+		}
+	}
 	rows := map[string]int64{}
 	for i, o := range m.Objects {
 		rows[o.Table] += o.Rows

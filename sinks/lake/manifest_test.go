@@ -28,6 +28,10 @@ func TestManifestBytes(t *testing.T) {
 			RunID: "r", SnapshotDate: day2, RunTime: time.Date(2026, 11, 20, 2, 30, 0, 0, time.UTC), TimeZone: "Europe/Berlin",
 			Windows: []Window{{Name: "audit", From: "2026-08-22", To: "2026-11-19"}}, Program: "v1.2.3",
 		},
+		Domains: []Domain{
+			{Name: "audit", Status: DomainPublished},
+			{Name: "integration", Status: DomainMissing, Reason: "open source hub: source unreachable", Since: "2026-11-19", Last: "2026-11-18"},
+		},
 		Objects: []ObjectInfo{
 			{Key: LogPart("user_log", day2, 0), Bytes: 3, Rows: 1, SHA256: strings.Repeat("ab", 32), Table: "user_log", ContentType: "application/vnd.apache.parquet"},
 			{Key: ReportKey(day2, "R.zip"), Bytes: 4, SHA256: strings.Repeat("cd", 32), ContentType: "application/zip", Also: []string{LatestReportKey("R.zip")}},
@@ -55,6 +59,19 @@ func TestManifestBytes(t *testing.T) {
     }
   ],
   "program_version": "v1.2.3",
+  "domains": [
+    {
+      "name": "audit",
+      "status": "published"
+    },
+    {
+      "name": "integration",
+      "status": "missing",
+      "reason": "open source hub: source unreachable",
+      "missing_since": "2026-11-19",
+      "last_published": "2026-11-18"
+    }
+  ],
   "objects": [
     {
       "key": "logs/user_log/snapshot_date=2026-11-20/part-00000.parquet",
@@ -186,6 +203,13 @@ func TestManifestDamage(t *testing.T) {
 		"table":              {func(m *Manifest) { m.Objects[0].Table = "user_log" }, `expected "generation_log"`},
 		"also":               {func(m *Manifest) { m.Objects[0].Also = []string{"latest.json"} }, "reports/latest/"},
 		"rows":               {func(m *Manifest) { m.Objects[0].Rows++ }, "its objects hold 61"},
+		"domain":             {func(m *Manifest) { m.Domains = []Domain{{Name: "sales", Status: DomainPublished}} }, `domains[0] "sales"`},
+		"domain's status":    {func(m *Manifest) { m.Domains = []Domain{{Name: "audit", Status: "lost"}} }, `status "lost"`},
+		"domain's reason":    {func(m *Manifest) { m.Domains = []Domain{{Name: "audit", Status: DomainMissing}} }, "for no reason"},
+		"reason for nothing": {func(m *Manifest) { m.Domains = []Domain{{Name: "audit", Status: DomainPublished, Reason: "x"}} }, "has a reason"},
+		"domain's date": {func(m *Manifest) {
+			m.Domains = []Domain{{Name: "audit", Status: DomainMissing, Reason: "x", Since: "yesterday"}}
+		}, "yesterday"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

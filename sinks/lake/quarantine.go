@@ -85,6 +85,16 @@ func (q *Quarantine) write(ctx context.Context, dataset string, line []byte) err
 	return err
 }
 
+// Forget gives up the rows of a dataset that were added so far.
+func (q *Quarantine) Forget(dataset string) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if f := q.files[dataset]; f != nil {
+		f.up.abort()
+		delete(q.files, dataset)
+	}
+}
+
 // Close publishes the rows in place of those of any earlier run of the date: a dataset without rows has no object
 // afterwards. Call it also when the run failed or ctx is cancelled. Each object is old or new, never half.
 func (q *Quarantine) Close(ctx context.Context) error {
