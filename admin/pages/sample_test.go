@@ -92,16 +92,16 @@ func samples(say func(string) string) []sample {
 			return p.Run(w, pages.RunView{Frame: frame("/runs/" + failed.RunID), Run: failed})
 		}},
 		{"error-403", func(p *pages.Pages, w io.Writer) error {
-			return p.Error(w, pages.ErrorView{Frame: frame("/licenses"), Status: 403, Missing: []string{say("role Administrator"), say("permission Server Management: Read")}, Request: "01JD2Z5M3"})
+			return p.Error(w, pages.ErrorView{Frame: frame("/licenses"), Status: 403, Missing: []string{say("role Administrator"), say("permission Server Management: Read")}, Request: say("01JD2Z5M3")})
 		}},
 		{"error-404", func(p *pages.Pages, w io.Writer) error {
 			return p.Error(w, pages.ErrorView{Frame: frame("/nowhere"), Status: 404, Detail: say("There is no run 20261122."), Request: say("01JD2Z5M3")})
 		}},
 		{"error-429", func(p *pages.Pages, w io.Writer) error {
-			return p.Error(w, pages.ErrorView{Frame: outside, Status: 429, Wait: 30 * time.Second, Request: "01JD2Z5M3"})
+			return p.Error(w, pages.ErrorView{Frame: outside, Status: 429, Wait: 30 * time.Second, Request: say("01JD2Z5M3")})
 		}},
 		{"error-503", func(p *pages.Pages, w io.Writer) error {
-			return p.Error(w, pages.ErrorView{Frame: frame("/usage"), Status: 503, Wait: 5 * time.Second, Retry: "/usage?from=2026-11-01", Request: "01JD2Z5M3"})
+			return p.Error(w, pages.ErrorView{Frame: frame("/usage"), Status: 503, Wait: 5 * time.Second, Retry: "/usage?from=2026-11-01", Request: say("01JD2Z5M3")})
 		}},
 	}
 }
@@ -129,7 +129,7 @@ func sampleArchives(say func(string) string, made time.Time) figures.Archives {
 	logs := figures.Archive{
 		Name: "Usage Logs.zip", Date: "2026-11-22", Made: made, Bytes: 7559509, TimeZone: berlin(),
 		Windows:   []lake.Window{{Name: "rolling_year", From: "2025-11-22", To: "2026-11-21"}},
-		Workbooks: []lake.Workbook{{Name: "Usage Logs.xlsx", Window: "rolling_year", Sheets: []lake.Sheet{{Name: "User Log", Rows: 425}, {Name: "Generation Log", Rows: 90580}}}},
+		Workbooks: []lake.Workbook{{Name: say("Usage Logs.xlsx"), Window: "rolling_year", Sheets: []lake.Sheet{{Name: say("User Log"), Rows: 425}, {Name: "Generation Log", Rows: 90580}}}},
 	}
 	out := figures.Archives{Newest: []figures.Archive{reports, logs}}
 	for i := range 8 {
@@ -149,7 +149,7 @@ func sampleAudit(say func(string) string, frame pages.Frame, made time.Time) pag
 	v := pages.AuditLogView{
 		Frame: frame, Access: "/audit-log?view=access", Newer: "/audit-log?cursor=a", Older: "/audit-log?cursor=b",
 		CSV: "/export/audit-log?format=csv&person=" + "x", JSON: "/export/audit-log?format=json&person=x",
-		Filter: pages.AuditFilter{Workspaces: []pages.Choice{{Label: "All workspaces", Chosen: true}, {Value: "ws-1", Label: say("Northwind Research")}, {Value: "ws-2", Label: say("Contoso")}}},
+		Filter: pages.AuditFilter{Workspaces: []pages.Choice{{Label: "All workspaces", Chosen: true}, {Value: say("ws-1"), Label: say("Northwind Research")}, {Value: "ws-2", Label: say("Contoso")}}},
 		Page: &figures.AuditPage{
 			Snapshot: figures.Snapshot{TimeZone: berlin(), Date: "2026-11-22", RunTime: made},
 			Window:   lake.Window{Name: "audit", From: "2026-08-24", To: "2026-11-21"}, First: 51, Total: 188,
@@ -160,17 +160,17 @@ func sampleAudit(say func(string) string, frame pages.Frame, made time.Time) pag
 		"email_invite.accepted", "member.added", "member.removed", "member.role_updated",
 	}
 	for _, a := range actions {
-		v.Filter.Actions = append(v.Filter.Actions, pages.Choice{Value: a, Label: a})
+		v.Filter.Actions = append(v.Filter.Actions, pages.Choice{Value: say(a), Label: say(a)})
 	}
 	for i := range 24 {
 		e := figures.AuditEvent{
-			ID: fmt.Sprintf("evt-%04d", i), At: made.Add(-time.Duration(i) * 7 * time.Hour), WorkspaceID: "ws-1", WorkspaceName: say("Northwind Research"),
-			Action: actions[i%len(actions)], Actor: figures.Person{ID: "u-1", Name: say("Ben Jansen"), Email: say("ben.jansen@northwind.example")}, IPAddress: "2001:db8::1f",
+			ID: say(fmt.Sprintf("evt-%04d", i)), At: made.Add(-time.Duration(i) * 7 * time.Hour), WorkspaceID: say("ws-1"), WorkspaceName: say("Northwind Research"),
+			Action: say(actions[i%len(actions)]), Actor: figures.Person{ID: say("u-1"), Name: say("Ben Jansen"), Email: say("ben.jansen@northwind.example")}, IPAddress: say("2001:db8::1f"),
 		}
 		switch {
 		case i%len(actions) == 8:
-			e.OldRole, e.NewRole = "member", say("admin")
-			e.Target = figures.Person{ID: "u-9", Name: say("Celia Varga-Kovac")}
+			e.OldRole, e.NewRole = say("member"), say("admin")
+			e.Target = figures.Person{ID: say("u-9"), Name: say("Celia Varga-Kovac")}
 		case i%len(actions) < 3:
 			e.InviteID = say("inv-0f3a77d2")
 		default:
@@ -187,11 +187,11 @@ func sampleAccess(say func(string) string, frame pages.Frame, made time.Time) pa
 		Frame: frame, Events: "/audit-log", From: "2026-11-01", To: "2026-11-22", Older: "/audit-log?view=access&before=x",
 		CSV: "/export/access-log?format=csv", JSON: "/export/access-log?format=json", Clear: "/audit-log?view=access",
 		Records: []lake.AccessRecord{
-			{Time: made, Kind: lake.AccessDownload, WhoType: "key", WhoID: "k-1", WhoName: say("Nightly mirror"), Object: "reports/2026-11-22/Usage Reports.zip", Route: "/export/usage-reports", Bytes: &size, Status: 200, Client: "192.0.2.7", RequestID: "01JD2Z5M3QX6"},
-			{Time: made, Kind: lake.AccessDownload, WhoType: "person", WhoID: "p-1", WhoName: say("Ines Osei"), Route: "/export/audit-log", Filters: map[string]string{"format": "csv", "person": say("ben")}, Status: 200, Client: "192.0.2.7", RequestID: "01JD2Z5M3QX7"},
+			{Time: made, Kind: lake.AccessDownload, WhoType: "key", WhoID: say("k-1"), WhoName: say("Nightly mirror"), Object: say("reports/2026-11-22/Usage Reports.zip"), Route: "/export/usage-reports", Bytes: &size, Status: 200, Client: say("192.0.2.7"), RequestID: "01JD2Z5M3QX6"},
+			{Time: made, Kind: lake.AccessDownload, WhoType: "person", WhoID: "p-1", WhoName: say("Ines Osei"), Route: "/export/audit-log", Filters: map[string]string{say("format"): "csv", "person": say("ben")}, Status: 200, Client: say("192.0.2.7"), RequestID: "01JD2Z5M3QX7"},
 			{Time: made, Kind: lake.AccessSignInRefused, Status: 401, Detail: say("the key was revoked"), Client: "198.51.100.23", RequestID: say("01JD2Z5M3QX8")},
 			{Time: made, Kind: lake.AccessKeyCreated, WhoID: say("operator"), Object: say("k-2"), Detail: say("role Administrator")},
-			{Time: made, Kind: "something_else", Status: 200},
+			{Time: made, Kind: lake.AccessKind(say("something_else")), Status: 200},
 		},
 	}
 }
@@ -225,15 +225,15 @@ func sampleUsage(say func(string) string, frame pages.Frame, days int, scale int
 	}
 	for i, name := range []string{"Chat", "Agent", "Command", "Ask Jasper", "API", "Extension", "Other"} {
 		n := 40000 / int64(i*i+1) * min(scale, 1)
-		u.Features = append(u.Features, figures.Feature{Name: name, Generations: n, IQGenerations: n / 3})
+		u.Features = append(u.Features, figures.Feature{Name: say(name), Generations: n, IQGenerations: n / 3})
 	}
 	for i := range 10 {
 		name := say([]string{"Brief writer", "Search optimiser", "Release notes", "Tone of voice"}[i%4])
 		if i == 5 {
 			name = ""
 		}
-		u.Agents = append(u.Agents, figures.Agent{ID: fmt.Sprintf("agent-%d", i), Name: name, Type: "Custom – Studio (Public)", Generations: 4000 / int64(i+1)})
-		u.Users = append(u.Users, figures.User{ID: fmt.Sprintf("u-%d", i), Name: say("Celia Varga-Kovac"), Email: say("celia@northwind.example"), Generations: 2000 / int64(i+1)})
+		u.Agents = append(u.Agents, figures.Agent{ID: say(fmt.Sprintf("agent-%d", i)), Name: name, Type: say("Custom – Studio (Public)"), Generations: 4000 / int64(i+1)})
+		u.Users = append(u.Users, figures.User{ID: say(fmt.Sprintf("u-%d", i)), Name: say("Celia Varga-Kovac"), Email: say("celia@northwind.example"), Generations: 2000 / int64(i+1)})
 	}
 	for m := time.Date(from.Year(), from.Month(), 1, 0, 0, 0, 0, time.UTC); !m.After(to); m = m.AddDate(0, 1, 0) {
 		month := figures.Month{First: lake.Date(m.Format(time.DateOnly))}
@@ -256,44 +256,44 @@ func sampleUsage(say func(string) string, frame pages.Frame, days int, scale int
 	}
 	return pages.UsageView{
 		Frame: frame, Usage: u,
-		Workspaces: []pages.Choice{{Label: "All workspaces", Chosen: true}, {Value: "ws-1", Label: say("Northwind Research")}},
+		Workspaces: []pages.Choice{{Label: "All workspaces", Chosen: true}, {Value: say("ws-1"), Label: say("Northwind Research")}},
 		Presets:    []pages.Link{{Label: "7 days", URL: "/usage?from=2026-11-15"}, {Label: "30 days", URL: "/usage?from=2026-10-23", Here: days == 30}, {Label: "90 days", URL: "/usage?from=2026-08-24"}, {Label: "6 months", URL: "/usage?from=2026-05-22"}, {Label: "1 year", URL: "/usage", Here: days == 365}},
 	}
 }
 
 func sampleRun(say func(string) string, made time.Time) *lake.RunRecord {
 	return &lake.RunRecord{
-		RunID: "20261122T013000Z-2026-11-22", SnapshotDate: "2026-11-22", RunTime: made, Status: lake.RunPublished, Seconds: 74.2, Program: "1.4.0",
-		TimeZone: "Europe/Berlin", Bytes: 9_800_432, Objects: 17,
-		Stages:  []lake.Stage{{Name: "read the state tables", Seconds: 1.25, Rows: 1893}, {Name: "publish", Seconds: 12}},
-		Windows: []lake.Window{{Name: "rolling_year", From: "2025-11-22", To: "2026-11-21"}, {Name: "audit", From: "2026-08-24", To: "2026-11-21"}},
+		RunID: say("20261122T013000Z-2026-11-22"), SnapshotDate: "2026-11-22", RunTime: made, Status: lake.RunPublished, Seconds: 74.2, Program: say("1.4.0"),
+		TimeZone: say("Europe/Berlin"), Bytes: 9_800_432, Objects: 17,
+		Stages:  []lake.Stage{{Name: say("read the state tables"), Seconds: 1.25, Rows: 1893}, {Name: say("publish"), Seconds: 12}},
+		Windows: []lake.Window{{Name: say("rolling_year"), From: "2025-11-22", To: "2026-11-21"}, {Name: say("audit"), From: "2026-08-24", To: "2026-11-21"}},
 		Datasets: []lake.Dataset{
-			{Name: "members", Source: say("app"), Queries: 1, Read: 425},
-			{Name: "generations", Source: say("events"), Objects: 4, Unchanged: 458, Read: 556, Duplicate: 401, Late: 26, Rejected: 3},
+			{Name: say("members"), Source: say("app"), Queries: 1, Read: 425},
+			{Name: say("generations"), Source: say("events"), Objects: 4, Unchanged: 458, Read: 556, Duplicate: 401, Late: 26, Rejected: 3},
 		},
-		Logs: []lake.Log{{Table: "user_log", SchemaVersion: 1, Rows: 425}, {Table: "generation_log", SchemaVersion: 1, Rows: 90580, Window: "rolling_year"}},
+		Logs: []lake.Log{{Table: say("user_log"), SchemaVersion: 1, Rows: 425}, {Table: "generation_log", SchemaVersion: 1, Rows: 90580, Window: say("rolling_year")}},
 		Checks: []lake.Check{
-			{Name: "grain_unique:generation_log", OK: true, Figures: map[string]int64{"rows": 90580}},
-			{Name: "generation_total", OK: true, Figures: map[string]int64{"content_generations": 107734, "daily_facts": 107734, "distinct_source_events": 107734}},
+			{Name: say("grain_unique:generation_log"), OK: true, Figures: map[string]int64{"rows": 90580}},
+			{Name: say("generation_total"), OK: true, Figures: map[string]int64{say("content_generations"): 107734, "daily_facts": 107734, "distinct_source_events": 107734}},
 			{Name: "joins", OK: true, Figures: map[string]int64{"generation_log_without_agent": 2301, "generation_log_without_user": 216, "group_members_log_without_creator": 0, "group_members_log_without_user": 0}},
 			{Name: "workbook:Usage Logs.xlsx", Detail: say("sheet User Log has 424 rows, the Parquet 425")},
 		},
 		Warnings: []string{say(`members.user_role: unknown value "B" in 1 rows, kept as it is`), "audit_events: 10 of the last 90 days belong to workspaces that no snapshot ever knew: they are not in the audit log"},
 		Changes: &lake.Changes{
-			RunID: "20261121T013000Z-2026-11-21", SnapshotDate: "2026-11-21", Note: say("The run before was of an older program."),
+			RunID: say("20261121T013000Z-2026-11-21"), SnapshotDate: "2026-11-21", Note: say("The run before was of an older program."),
 			Figures: []lake.Change{
-				{Figure: "generation_log", Unit: "rows", Before: 90410, After: 90580, Why: []lake.Reason{{Kind: lake.WindowCame, By: 402, Days: 1}, {Kind: lake.WindowLeft, By: -258, Days: 1}, {Kind: lake.LateData, By: 26, Days: 3}}},
+				{Figure: say("generation_log"), Unit: "rows", Before: 90410, After: 90580, Why: []lake.Reason{{Kind: lake.WindowCame, By: 402, Days: 1}, {Kind: lake.WindowLeft, By: -258, Days: 1}, {Kind: lake.LateData, By: 26, Days: 3}}},
 				{Figure: "user_log", Unit: "rows", Before: 425, After: 425},
-				{Figure: "Usage Report (Last 1 Year).xlsx", Unit: "Total Unique Users", Before: 897, After: 896, Why: []lake.Reason{{Kind: lake.Merged, By: -1}}},
+				{Figure: "Usage Report (Last 1 Year).xlsx", Unit: say("Total Unique Users"), Before: 897, After: 896, Why: []lake.Reason{{Kind: say(lake.Merged), By: -1}}},
 			},
-			Sources: []lake.Source{{Dataset: "generations", Late: 26, Deliveries: 2}, {Dataset: "members", Added: 3, Renamed: 1}},
+			Sources: []lake.Source{{Dataset: say("generations"), Late: 26, Deliveries: 2}, {Dataset: "members", Added: 3, Renamed: 1}},
 		},
 	}
 }
 
 func sampleFailure(say func(string) string, made time.Time) *lake.RunRecord {
 	return &lake.RunRecord{
-		RunID: "20261121T013000Z-2026-11-21", SnapshotDate: "2026-11-21", RunTime: made, Status: lake.RunFailed, ExitCode: 3, Seconds: 3.4, Full: true, Program: "1.4.0",
+		RunID: say("20261121T013000Z-2026-11-21"), SnapshotDate: "2026-11-21", RunTime: made, Status: lake.RunFailed, ExitCode: 3, Seconds: 3.4, Full: true, Program: "1.4.0",
 		Error: say("the data failed a check: generations: 1,204 of 90,580 rows were rejected, more than quality.max_rejected_ratio allows (0.001); the first: generations/dt=2026-11-20/part-1.parquet, row 17, column created_at"),
 	}
 }
@@ -301,15 +301,15 @@ func sampleFailure(say func(string) string, made time.Time) *lake.RunRecord {
 func sampleQuality(say func(string) string) *lake.Quality {
 	return &lake.Quality{
 		Volumes: []lake.Volume{
-			{Dataset: "generations", Day: "2026-11-21", Weekday: "Saturday", Events: 41, Weeks: []lake.DayCount{{Day: "2026-11-14", Events: 310}, {Day: "2026-11-07", Events: 295}}, Median: 302.5, Odd: true},
+			{Dataset: say("generations"), Day: "2026-11-21", Weekday: say("Saturday"), Events: 41, Weeks: []lake.DayCount{{Day: "2026-11-14", Events: 310}, {Day: "2026-11-07", Events: 295}}, Median: 302.5, Odd: true},
 			{Dataset: "logins", Day: "2026-11-21", Weekday: "Saturday", Events: 80, Weeks: []lake.DayCount{{Day: "2026-11-14", Events: 81}}, Median: 81},
 			{Dataset: "sync_events", Day: "2026-11-21", Weekday: "Saturday", Events: 7},
 		},
 		Datasets: []lake.DatasetQuality{
-			{Name: "generations", Read: 556, Rejected: 3, Reasons: []lake.RejectReason{{Column: "created_at", Reason: say("expected a timestamp"), Rows: 2}}, OtherReasons: 1},
-			{Name: "members", Read: 425, Unknown: []lake.UnknownValue{{Field: "user_role", Value: say("B"), Rows: 1, Kept: true}}},
+			{Name: say("generations"), Read: 556, Rejected: 3, Reasons: []lake.RejectReason{{Column: say("created_at"), Reason: say("expected a timestamp"), Rows: 2}}, OtherReasons: 1},
+			{Name: "members", Read: 425, Unknown: []lake.UnknownValue{{Field: say("user_role"), Value: say("B"), Rows: 1, Kept: true}}},
 		},
-		Joins: []lake.Join{{Name: "generation_log_without_agent", Rows: 2301}},
+		Joins: []lake.Join{{Name: say("generation_log_without_agent"), Rows: 2301}},
 	}
 }
 
