@@ -48,6 +48,7 @@ type memory struct {
 	reads   int
 	away    error
 	wait    chan struct{} // reads wait for it
+	hold    chan struct{} // the next read waits for it before it returns what it read
 }
 
 func newMemory() *memory { return &memory{objects: map[string][]byte{}} }
@@ -80,12 +81,18 @@ func (m *memory) Read(ctx context.Context, id string) ([]byte, error) {
 		}
 	}
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	m.reads++
 	data, ok := m.objects[id]
+	away, hold := m.away, m.hold
+	m.hold = nil
+	m.mu.Unlock()
+	if hold != nil {
+		hold <- struct{}{} // it has read
+		<-hold
+	}
 	switch {
-	case m.away != nil:
-		return nil, m.away
+	case away != nil:
+		return nil, away
 	case !ok:
 		return nil, lake.ErrNotFound
 	}
@@ -343,6 +350,28 @@ func TestOneReadForMany(t *testing.T) {
 	}
 	close(m.wait)
 	wg.Wait()
+}
+
+// TestRevokedWhileRead: what was read before a revocation by this very process is not remembered after it.
+func TestRevokedWhileRead(t *testing.T) {
+	c, m := newClock(), newMemory()
+	k := access.NewKeys(m, c.now)
+	text, key := create(t, k, access.New{})
+	hold := make(chan struct{})
+	m.hold = hold
+	done := make(chan error)
+	go func() { done <- second(k.Authenticate(t.Context(), text)) }()
+	<-hold
+	if _, err := k.Revoke(t.Context(), key.ID, "sec"); err != nil {
+		t.Fatal(err)
+	}
+	hold <- struct{}{}
+	if err := <-done; err != nil {
+		t.Errorf("a request that was let in before: %v", err)
+	}
+	if _, err := k.Authenticate(t.Context(), text); !errors.Is(err, access.ErrRevoked) {
+		t.Errorf("the next: %v", err)
+	}
 }
 
 // TestCacheIsBounded: guesses cannot fill the memory, nor push out what is known of keys.

@@ -82,7 +82,7 @@ func (s *Sessions) Principal(w http.ResponseWriter, r *http.Request) (Principal,
 	now := s.now()
 	started, seen := time.Unix(c.Started, 0), time.Unix(c.Seen, 0)
 	ends := started.Add(SessionLife)
-	if !now.Before(ends) || now.Sub(seen) >= SessionIdle || seen.After(now.Add(clockSkew)) || seen.Before(started) {
+	if !now.Before(ends) || now.Sub(seen) >= SessionIdle || seen.After(now.Add(clockSkew)) {
 		return Principal{}, ErrSessionExpired
 	}
 	p, err := s.principal(r, c)

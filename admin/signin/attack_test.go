@@ -387,7 +387,7 @@ func TestBrokenProviders(t *testing.T) {
 	})
 	for _, endpoint := range []string{"authorization_endpoint", "token_endpoint", "jwks_uri"} {
 		t.Run(endpoint, func(t *testing.T) {
-			for _, address := range []string{"http://evil.example/x", "", "javascript:alert(1)", "/relative"} {
+			for _, address := range []string{"http://evil.example/x", "", "https:///x", "javascript:alert(1)", "/relative"} {
 				f := newForger(t)
 				f.discover = func(d map[string]any) { d[endpoint] = address }
 				wantClean(t, trusting(t, f.URL, time.Now).Begin(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil), "/"))
