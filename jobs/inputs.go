@@ -93,6 +93,7 @@ type dataset struct {
 	notes   sync.Once
 	odd     []string // what is worth a warning; only its own goroutine adds to it
 	unknown unknownValues
+	why     rejections
 }
 
 func (n *Night) newDataset(in *inputs, name string, reject func(context.Context, lake.Rejected) error) (*dataset, error) {
@@ -234,6 +235,7 @@ func releaseOf(b *sources.Batch) {
 
 func (d *dataset) quarantine(ctx context.Context, object string, row int64, column, value, reason string) error {
 	d.rejected.Add(1)
+	d.why.add(column, reason)
 	return d.reject(ctx, lake.Rejected{Dataset: d.def.Name, Object: object, Row: row, Column: column, Value: value, Reason: reason})
 }
 

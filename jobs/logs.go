@@ -170,6 +170,9 @@ func (r *nightRun) writeLog(ctx context.Context, p *lake.Publication, def *dicti
 		if disorder == nil {
 			disorder = order.Check(rec)
 		}
+		if err := r.since.saw(def, rec); err != nil {
+			return err
+		}
 		for _, write := range also {
 			if err := write(rec); err != nil {
 				return err

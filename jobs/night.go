@@ -42,6 +42,11 @@ type nightRun struct {
 	seen     *eventSet
 	audit    *eventSet // this of the audit domain; nil when the domain is not bound
 	warnings []string
+
+	since    *since // what the run is compared with
+	changes  *lake.Changes
+	retained *lake.Retained
+
 	checks   []lake.Check
 	logs     []lake.Log
 	logBook  *book // the logs as a workbook, while they are made
@@ -153,12 +158,17 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 		}
 	}()
 	defer r.tables.release()
+	if err := r.refuseExpired(ctx); err != nil {
+		return err
+	}
 	if err := r.read(ctx, temp); err != nil {
 		return err
 	}
+	r.lookBack(ctx)
 	if err := r.make(ctx, publication); err != nil {
 		return err
 	}
+	r.warnOfVolumes()
 	parts, err := r.parts(ctx)
 	if err != nil {
 		return err
@@ -173,6 +183,7 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	if r.dry {
 		return r.partial()
 	}
+	r.compare(ctx)
 	r.night.progress().Stage("publish")
 	if err := publication.Publish(ctx, &out.Manifest); err != nil {
 		return err
@@ -186,6 +197,7 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	if err := r.save(ctx); err != nil {
 		return errors.Join(err, r.partial())
 	}
+	r.retain(ctx, lease)
 	return r.partial()
 }
 

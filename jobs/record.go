@@ -10,11 +10,13 @@ import (
 	"github.com/usagereport/usagereport/sinks/lake"
 )
 
-// putRecord writes the record of the run.
+// putRecord writes the record of the run and its quality report.
 func (r *nightRun) putRecord(ctx context.Context, out *Outcome, err error, stages []lake.Stage) error {
 	rec := r.record(out, err)
-	rec.Stages = stages
-	return r.night.Lake.PutRun(ctx, rec.RunID, rec)
+	rec.Stages, rec.Quality, rec.Changes, rec.Retention = stages, lake.QualityKey(rec.RunID), r.changes, r.retained
+	rec.Warnings = r.warningsSoFar()
+	qualityErr := r.night.Lake.PutQuality(ctx, r.quality(rec.Status))
+	return errors.Join(qualityErr, r.night.Lake.PutRun(ctx, rec.RunID, rec))
 }
 
 // record says what became of the run, as far as it came.

@@ -22,6 +22,9 @@ type unknownValues struct {
 // maxUnknown bounds how many different unknown values are remembered.
 const maxUnknown = 1000
 
+// moreUnknown stands for all further ones.
+const moreUnknown = "…"
+
 func (u *unknownValues) count(def *dictionary.Table, rec arrow.Record) {
 	for c, f := range def.Fields {
 		if f.Enum == nil || f.Others {
@@ -34,7 +37,7 @@ func (u *unknownValues) count(def *dictionary.Table, rec arrow.Record) {
 			}
 			key := [2]string{f.Name, value}
 			if _, ok := u.counts[key]; !ok && len(u.counts) >= maxUnknown {
-				key[1] = "…"
+				key[1] = moreUnknown
 			}
 			u.counts[key] += n
 			u.mu.Unlock()
