@@ -255,14 +255,16 @@ func (l *Lake) sweepAll() error {
 	if l.local == nil {
 		return nil
 	}
-	for _, dir := range []string{logsDir, auditDir, reportsDir, manifestsDir, quarantineDir, runsDir, stateDir} {
+	for _, dir := range []string{logsDir, auditDir, reportsDir, manifestsDir, quarantineDir, stateDir} {
 		if err := l.local.sweep(l.full(dir), 0); err != nil {
 			return l.fail("sweep", dir, err)
 		}
 	}
-	// Whoever wants the lease writes here, also while we hold it.
-	if err := l.local.sweep(l.full(leaseDir), time.Hour); err != nil {
-		return l.fail("sweep", leaseDir, err)
+	// Others write here while we hold the lease: who wants it, who was refused it, and who has just released it.
+	for _, dir := range []string{leaseDir, runsDir} {
+		if err := l.local.sweep(l.full(dir), time.Hour); err != nil {
+			return l.fail("sweep", dir, err)
+		}
 	}
 	for _, key := range []string{LatestKey, IntentKey} {
 		left, err := filepath.Glob(l.local.path(l.full(key)) + ".*.tmp")

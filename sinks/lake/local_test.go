@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // TestFlushes: on a file bucket all that a step of the protocol relies on is flushed before the step (I7).
@@ -110,13 +111,17 @@ func TestFileBucketOptions(t *testing.T) {
 	}
 }
 
-// TestSweepLeavesOthersAlone: the folder of a lake may hold other people's files.
+// TestSweepLeavesOthersAlone: the folder of a lake may hold other people's files, and runs that do not hold the lease write
+// their records.
 func TestSweepLeavesOthersAlone(t *testing.T) {
 	l, _, bucketURL := fileLake(t)
 	must(t, first.publish(t.Context(), l))
 	root := strings.TrimPrefix(bucketURL, "file://") + "/lake/"
-	keep := []string{"mine.0123456789abcdef.tmp", "empty/folder", "other/x.0123456789abcdef.tmp"}
-	gone := []string{"latest.json.0123456789abcdef.tmp", "state/x.0123456789abcdef.tmp", "manifests/2026-11-20.json.18ea2f62f83b75b4.tmp"}
+	keep := []string{"mine.0123456789abcdef.tmp", "empty/folder", "other/x.0123456789abcdef.tmp", "runs/now.json.18ea2f62f83b75b4.tmp"}
+	gone := []string{
+		"latest.json.0123456789abcdef.tmp", "state/x.0123456789abcdef.tmp", "manifests/2026-11-20.json.18ea2f62f83b75b4.tmp",
+		"runs/old.json.18ea2f62f83b75b4.tmp",
+	}
 	for _, name := range append(slices.Clone(keep), gone...) {
 		must(t, os.MkdirAll(filepath.Dir(root+name), 0o777))
 		if strings.HasSuffix(name, ".tmp") {
@@ -125,6 +130,8 @@ func TestSweepLeavesOthersAlone(t *testing.T) {
 			must(t, os.Mkdir(root+name, 0o777))
 		}
 	}
+	old := time.Now().Add(-2 * time.Hour)
+	must(t, os.Chtimes(root+"runs/old.json.18ea2f62f83b75b4.tmp", old, old))
 	_, err := l.Recover(t.Context())
 	must(t, err)
 	for _, name := range keep {
