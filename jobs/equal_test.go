@@ -200,6 +200,7 @@ type nightScenario struct {
 	left   int
 	next   int // event id
 	lost   bool
+	steady bool // the tables of the integration domain stay as they are
 	told   []string
 	since  time.Time // of the night before
 	moment time.Time

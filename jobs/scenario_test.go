@@ -404,7 +404,7 @@ func (c *change) droppedAll(rows []event) {
 // changeState lets something happen to a user, an agent, a canvas or a group.
 func (s *nightScenario) changeState() {
 	names := []string{"members", "members", "agents", "agents", "canvases", "grids", "workspaces", "groups", "group_members", "group_assets"}
-	if s.w.syncs != nil {
+	if s.w.syncs != nil && !s.steady {
 		names = append(names, "systems", "integrations", "integrations", "project_pairs", "project_pairs")
 	}
 	name := pick(s.rng, names...)

@@ -83,6 +83,7 @@ type world struct {
 	sources  string             // further lines of sources
 	bindings map[string]string  // of datasets, in place of their own
 	unbound  []string           // datasets that the config leaves out
+	down     []string           // datasets whose source is one that is down
 	extra    map[string][]event // further rows of tables, whatever their key
 	raw      map[string][]byte  // further files of the events folder
 	database []byte             // not nil: what stands where the database should
@@ -239,11 +240,19 @@ func (w *world) text() string {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(lines)) {
+		if slices.Contains(w.down, name) {
+			lines[name] = strings.NewReplacer("source: app,", "source: no_db,", "source: events,", "source: no_files,").Replace(lines[name])
+		}
 		if !slices.Contains(w.unbound, name) {
 			b.WriteString(lines[name])
 		}
 	}
-	return b.String()
+	text := b.String()
+	if len(w.down) > 0 {
+		text = strings.Replace(text, "sources:\n", "sources:\n  no_db: { url: \"postgres://u:s3cret@127.0.0.1:1/x\" }\n  no_files: { url: "+
+			"\"s3://x?endpoint=http://127.0.0.1:1&use_path_style=true&disable_https=true&region=us-east-1\" }\n", 1)
+	}
+	return text
 }
 
 // write brings the files, the database and the config up to date.
