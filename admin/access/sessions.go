@@ -73,7 +73,7 @@ func (s *Sessions) Start(w http.ResponseWriter, p Principal) error {
 
 // Principal returns whose session a request belongs to, and keeps the session alive, for which it may set a header. ErrNoSession,
 // ErrSessionExpired, the errors of Keys.Authenticate when it began with a key, or a *Denied when the person's groups give no
-// right any more.
+// right any more. After ErrUnavailable the session stands as it did.
 func (s *Sessions) Principal(w http.ResponseWriter, r *http.Request) (Principal, error) {
 	var c session
 	if err := s.cookie.Get(r, &c); err != nil {
