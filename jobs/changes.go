@@ -227,7 +227,7 @@ func explained(c lake.Change) lake.Change {
 	for _, why := range c.Why {
 		left -= why.By
 	}
-	c.Why = reasons(append(c.Why, lake.Reason{Kind: lake.Unexplained, By: left})...)
+	c.Why = reasons(append(c.Why, lake.Reason{Kind: lake.Unknown, By: left})...)
 	return c
 }
 
@@ -292,7 +292,7 @@ func sum(counts []int64) (n int64) {
 	return n
 }
 
-// sources says what came late and what is gone of the event datasets since the run before.
+// sources says what came late, what is gone, and what has another name.
 func (r *nightRun) sources() []lake.Source {
 	all := []lake.Source{}
 	for _, e := range r.events() {
@@ -304,10 +304,12 @@ func (r *nightRun) sources() []lake.Source {
 			}
 			s.Deliveries = len(gone)
 		}
-		if s.Late != 0 || s.Withdrawn != 0 || s.Deliveries != 0 {
-			all = append(all, s)
-		}
+		all = append(all, s)
 	}
+	for _, k := range r.since.keys {
+		all = append(all, lake.Source{Dataset: k.log.from, Added: k.added, Removed: k.gone(), Renamed: k.renamed})
+	}
+	all = slices.DeleteFunc(all, func(s lake.Source) bool { return s == lake.Source{Dataset: s.Dataset} })
 	slices.SortFunc(all, func(a, b lake.Source) int { return cmp.Compare(a.Dataset, b.Dataset) })
 	return all
 }

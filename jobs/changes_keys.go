@@ -19,14 +19,15 @@ import (
 // keyedLog is a log of how things are, and the columns that say which thing a row is about and what it is called.
 type keyedLog struct {
 	def  *dictionary.Table
+	from string // the dataset of its rows
 	key  []string
 	name string
 }
 
 var keyedLogs = []keyedLog{
-	{dictionary.UserLog, []string{"workspace_id", "user_id"}, "user_name"},
-	{dictionary.GroupMembersLog, []string{"workspace_id", "group_id", "member_user_id"}, "group_name"},
-	{dictionary.AgentsLog, []string{"workspace_id", "agent_id"}, "agent_name"},
+	{dictionary.UserLog, "members", []string{"workspace_id", "user_id"}, "user_name"},
+	{dictionary.GroupMembersLog, "group_members", []string{"workspace_id", "group_id", "member_user_id"}, "group_name"},
+	{dictionary.AgentsLog, "agents", []string{"workspace_id", "agent_id"}, "agent_name"},
 }
 
 // keyed is the things that an earlier log had, by hashes of 64 bits, and what was found of them tonight.

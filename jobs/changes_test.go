@@ -25,8 +25,8 @@ func figureOf(t *testing.T, c *lake.Changes, figure, unit string) lake.Change {
 	return lake.Change{}
 }
 
-// recordOf returns the record of a run.
-func recordOf(t *testing.T, b *blob.Bucket, out *jobs.Outcome) *lake.RunRecord {
+// runRecord returns the record of a run.
+func runRecord(t *testing.T, b *blob.Bucket, out *jobs.Outcome) *lake.RunRecord {
 	t.Helper()
 	rec, err := lakeOf(t, b).Run(t.Context(), out.Manifest.RunID)
 	if err != nil {
@@ -47,7 +47,7 @@ func TestChangesAddUp(t *testing.T) {
 				s.pass()
 				out := run(t, s.w, b, s.at(), jobs.Request{})
 				logs := logsOf(t, b, s.date.String())
-				c := recordOf(t, b, out).Changes
+				c := runRecord(t, b, out).Changes
 				if before == nil {
 					if c.RunID != "" || c.Note != "there is no earlier snapshot" || len(c.Figures) > 0 {
 						t.Errorf("the first night: %+v", c)
@@ -72,7 +72,7 @@ func checkChanges(t *testing.T, c *lake.Changes, before, after *jobs.Outcome, lo
 			if sum += why.By; why.By == 0 {
 				t.Errorf("%s: a reason without weight: %+v", f.Figure, why)
 			}
-			if why.Kind == lake.Unexplained && (f.Unit == "rows" || f.Unit == "events") {
+			if why.Kind == lake.Unknown && (f.Unit == "rows" || f.Unit == "events") {
 				t.Errorf("%s: %+v", f.Figure, f)
 			}
 		}
@@ -159,7 +159,7 @@ func TestChangesSay(t *testing.T) {
 	delete(members, keyOf(event{"workspace_id": "w2", "user_id": "u3"}))
 	members[keyOf(event{"workspace_id": "w2", "user_id": "u1"})]["user_name"] = "Renamed"
 	w.set("members", event{"workspace_id": "w2", "user_id": "u9", "user_name": "New", "user_role": "member", "user_active": "1", "created_at": "2026-11-20T00:00:00Z"})
-	rec := recordOf(t, b, run(t, w, b, secondNight, jobs.Request{}))
+	rec := runRecord(t, b, run(t, w, b, secondNight, jobs.Request{}))
 	c := rec.Changes
 	for _, want := range []struct {
 		figure, unit, why string
@@ -181,12 +181,14 @@ func TestChangesSay(t *testing.T) {
 			t.Errorf("%s: %s, %d renamed; want %s, %d", want.figure, got, f.Renamed, want.why, want.renamed)
 		}
 	}
-	if want := []lake.Source{{Dataset: "generations", Late: 1, Withdrawn: 2, Deliveries: 2}}; !slices.Equal(c.Sources, want) {
+	if want := []lake.Source{
+		{Dataset: "generations", Late: 1, Withdrawn: 2, Deliveries: 2}, {Dataset: "members", Added: 1, Removed: 1, Renamed: 1},
+	}; !slices.Equal(c.Sources, want) {
 		t.Errorf("sources %+v, want %+v", c.Sources, want)
 	}
 
 	// The date again: nothing has changed, and it says so.
-	c = recordOf(t, b, run(t, w, b, secondNight.Add(time.Hour), jobs.Request{})).Changes
+	c = runRecord(t, b, run(t, w, b, secondNight.Add(time.Hour), jobs.Request{})).Changes
 	if c.RunID != rec.RunID || len(c.Sources) > 0 {
 		t.Errorf("again: %+v", c)
 	}
@@ -205,9 +207,9 @@ func TestChangesWithoutFigures(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.gens.files["2026-11-20/a.csv"] = []event{generation("g6", "u1", "2026-11-20T10:00:00Z")}
-	c := recordOf(t, b, run(t, w, b, secondNight, jobs.Request{})).Changes
+	c := runRecord(t, b, run(t, w, b, secondNight, jobs.Request{})).Changes
 	f := figureOf(t, c, "generation_log", "rows")
-	if !strings.Contains(c.Note, "figures by day") || len(f.Why) != 1 || f.Why[0] != (lake.Reason{Kind: lake.Unexplained, By: 1}) {
+	if !strings.Contains(c.Note, "figures by day") || len(f.Why) != 1 || f.Why[0] != (lake.Reason{Kind: lake.Unknown, By: 1}) {
 		t.Errorf("%+v, %+v", c, f)
 	}
 }

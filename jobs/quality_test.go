@@ -67,7 +67,7 @@ func TestWhyAddsUp(t *testing.T) {
 		now, nowEvents := draw("now")
 		total, seen := sum(then.Counts), map[string]bool{}
 		for _, why := range whyByDay(then, now, thenEvents, nowEvents) {
-			if why.By == 0 || seen[why.Kind] || why.Kind == lake.Unexplained {
+			if why.By == 0 || seen[why.Kind] || why.Kind == lake.Unknown {
 				r.Errorf("%+v", why)
 			}
 			if sign := map[string]int64{lake.WindowCame: 1, lake.LateData: 1, lake.WindowLeft: -1, lake.Withdrawn: -1}[why.Kind]; sign*why.By < 0 {

@@ -30,7 +30,7 @@ func TestRetention(t *testing.T) {
 		}
 		w.settings = strings.TrimSuffix(w.settings, "quality: { max_rejected_ratio: 1 }\n") + "quality: { max_rejected_ratio: 1 }\n"
 		kept.settings = "quality: { max_rejected_ratio: 1 }\n"
-		rec = recordOf(t, b, run(t, w, b, at, jobs.Request{}))
+		rec = runRecord(t, b, run(t, w, b, at, jobs.Request{}))
 		run(t, kept, free, at, jobs.Request{})
 		date := at.Format(time.DateOnly)
 		report(t, "without retention", snapshotOf(t, free, date), snapshotOf(t, b, date))
@@ -100,10 +100,10 @@ func TestRetentionFails(t *testing.T) {
 	if err != nil || !out.Published {
 		t.Fatalf("the run: %v", err)
 	}
-	if r := recordOf(t, b, out).Retention; r == nil || !strings.Contains(r.Error, "boom") {
+	if r := runRecord(t, b, out).Retention; r == nil || !strings.Contains(r.Error, "boom") {
 		t.Errorf("the record: %+v", r)
 	}
-	rec := recordOf(t, b, run(t, w, b, firstNight.AddDate(0, 0, 3), jobs.Request{}))
+	rec := runRecord(t, b, run(t, w, b, firstNight.AddDate(0, 0, 3), jobs.Request{}))
 	if r := rec.Retention; r == nil || r.Error != "" || r.Snapshots.Objects == 0 {
 		t.Errorf("the next run: %+v", r)
 	}

@@ -35,7 +35,7 @@ func TestQualityReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if rec := recordOf(t, b, out); rec.Quality != lake.QualityKey(out.Manifest.RunID) || q.Status != lake.RunPublished {
+	if rec := runRecord(t, b, out); rec.Quality != lake.QualityKey(out.Manifest.RunID) || q.Status != lake.RunPublished {
 		t.Errorf("record %+v, report %+v", rec, q)
 	}
 	var gens lake.DatasetQuality

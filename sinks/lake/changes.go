@@ -14,7 +14,7 @@ type Changes struct {
 	SnapshotDate Date     `json:"since_snapshot_date"`
 	Note         string   `json:"note,omitempty"` // why there is nothing to compare with, or not all of it
 	Figures      []Change `json:"figures"`        // in the order of the logs, then of the reports
-	Sources      []Source `json:"sources"`        // event datasets of which something came late or is gone
+	Sources      []Source `json:"sources"`        // the input datasets that this comes from; none that has nothing to tell
 }
 
 // Change is one figure, before and now.
@@ -29,16 +29,16 @@ type Change struct {
 
 // The kinds of reasons.
 const (
-	WindowCame  = "window_came" // days that the window has reached
-	WindowLeft  = "window_left" // days that it has left
-	LateData    = "late"        // more events of days that the earlier run had, too
-	Withdrawn   = "withdrawn"   // fewer events of such days
-	Regrouped   = "changed"     // a day's events are as many, and make more or fewer rows: what they say was changed
-	Added       = "added"       // what was not there before
-	Removed     = "removed"     // what is there no longer
-	Merged      = "merged"      // several users are one now
-	Split       = "split"       // one user is several now
-	Unexplained = "unexplained" // the earlier run left nothing to tell by
+	WindowCame = "window_came" // days that the window has reached
+	WindowLeft = "window_left" // days that it has left
+	LateData   = "late"        // more events of days that the earlier run had, too
+	Withdrawn  = "withdrawn"   // fewer events of such days
+	Regrouped  = "changed"     // a day's events are as many, and make more or fewer rows: what they say was changed
+	Added      = "added"       // what was not there before
+	Removed    = "removed"     // what is there no longer
+	Merged     = "merged"      // several users are one now
+	Split      = "split"       // one user is several now
+	Unknown    = "unknown"     // the earlier run left nothing to tell by
 )
 
 // Reason is by how much a figure changed for one reason.
@@ -48,12 +48,16 @@ type Reason struct {
 	Days int    `json:"days,omitempty"` // on how many days; 0 where it is not by days
 }
 
-// Source says what became of the events of a dataset since the run before, whatever date that published.
+// Source says what became of an input dataset: of events since the run before, whatever date that published, of how things
+// are since the earlier run.
 type Source struct {
 	Dataset    string `json:"dataset"`
 	Late       int64  `json:"late"`       // events of days that a run had covered
 	Withdrawn  int64  `json:"withdrawn"`  // such events that are no longer there
 	Deliveries int    `json:"deliveries"` // files, or days of files, that are gone or were changed
+	Added      int64  `json:"added"`      // of how things are: those that were not there
+	Removed    int64  `json:"removed"`    // those that are gone
+	Renamed    int64  `json:"renamed"`    // those with another name
 }
 
 // String says for people by how much and why.
@@ -69,7 +73,7 @@ func (r Reason) String() string {
 		WindowCame: "the window reached new days", WindowLeft: "days left the window", LateData: "came late",
 		Withdrawn: "no longer in the source", Regrouped: "events say something else than before",
 		Added: "added", Removed: "removed", Merged: "users found to be one", Split: "users found to be several",
-		Unexplained: "not known why",
+		Unknown: "not known why",
 	}[r.Kind]
 	if text == "" {
 		text = r.Kind
