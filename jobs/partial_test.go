@@ -142,7 +142,7 @@ func TestPartialNight(t *testing.T) {
 			t.Errorf("reports/latest/%s is as before: %t", name, same)
 		}
 	}
-	rec := recordOf(t, b, m.RunID)
+	rec := storedRecord(t, b, m.RunID)
 	if rec.Status != lake.RunPartial || rec.ExitCode != jobs.ExitRetry || len(rec.Parts) != 3 || rec.Error == "" || len(rec.Domains) != 3 {
 		t.Errorf("record: status %q, exit code %d, parts %v, domains %v", rec.Status, rec.ExitCode, rec.Parts, rec.Domains)
 	}
@@ -189,7 +189,7 @@ func TestPartialNight(t *testing.T) {
 	report(t, "a complete date", stands, snapshotOf(t, b, "2026-11-22"))
 }
 
-func recordOf(t *testing.T, b *blob.Bucket, id string) (rec lake.RunRecord) {
+func storedRecord(t *testing.T, b *blob.Bucket, id string) (rec lake.RunRecord) {
 	t.Helper()
 	data, err := b.ReadAll(t.Context(), "runs/"+id+".json")
 	if err != nil {
