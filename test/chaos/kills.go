@@ -38,10 +38,7 @@ var named = []step{
 
 // hit are the named steps of a kind: in a file bucket nothing shows when a process only looks.
 func hit(kind string) []step {
-	if kind == "file" {
-		return slices.DeleteFunc(slices.Clone(named), func(s step) bool { return s == stepCheck })
-	}
-	return named
+	return slices.DeleteFunc(slices.Clone(named), func(s step) bool { return kind == "file" && s == stepCheck })
 }
 
 // attackPlan is an action, with the plans of those of its processes that die.

@@ -67,8 +67,10 @@ func attackMutants(ctx context.Context, o options, work string, out io.Writer) e
 		}
 		verdict := "nothing found"
 		if found != nil {
-			first, _, _ := strings.Cut(found.Error(), "\n")
-			verdict = "found, " + first
+			text := found.Error()
+			how, _, _ := strings.Cut(text, ":")
+			what, _, _ := strings.Cut(text[max(strings.Index(text, errBroken.Error()), 0):], "\n")
+			verdict = "found, " + how + ": " + what
 		}
 		fmt.Fprintf(out, "%s: %s\n", name, verdict)
 		if due != (found != nil) {

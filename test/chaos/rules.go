@@ -269,7 +269,7 @@ func converged(now, want objects) (int64, error) {
 		got, ok := now[key]
 		expected, due := want[key]
 		switch {
-		case topOf(key) == "lease":
+		case topOf(key) == "lease", topOf(key) == "runs" && temporary.MatchString(key): // swept an hour later: others may be at work there
 		case ok && !due:
 			wrong = append(wrong, fmt.Sprintf("%s (%d bytes) is left over", key, len(got)))
 		case due && !ok:
