@@ -32,7 +32,7 @@ import (
 
 // fixture is a server over a lake whose bucket can be made to fail, with keys of every kind and a clock of its own.
 type fixture struct {
-	t      *testing.T
+	t      testing.TB
 	lake   *lake.Lake // as the server sees it
 	writer *lake.Lake // of the same bucket, which never fails
 	bucket *blob.Bucket
@@ -65,7 +65,7 @@ func (l *logBuffer) String() string {
 
 const day1, day2, day3 = lake.Date("2026-11-19"), lake.Date("2026-11-20"), lake.Date("2026-11-21")
 
-func newFixture(t *testing.T, change ...func(*Options)) *fixture {
+func newFixture(t testing.TB, change ...func(*Options)) *fixture {
 	t.Helper()
 	f := &fixture{t: t, bucket: memblob.OpenBucket(nil), log: new(logBuffer), keys: map[string]string{}}
 	f.time.Store(day3.Time().Add(12 * time.Hour).UnixNano())
@@ -283,7 +283,7 @@ func (f *fixture) trail() (all []lake.AccessRecord) {
 	return all
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

@@ -42,7 +42,7 @@ func parseParams(r *http.Request, names ...string) *params {
 		several := slices.Contains(names, name+"*")
 		switch {
 		case !several && !slices.Contains(names, name):
-			p.fail(badParameter(shorten(name, 100), strings.Join(list, ","), expectedNames(names)))
+			p.fail(badParameter(clean(name, 100), strings.Join(list, ","), expectedNames(names)))
 		case !several && len(list) > 1:
 			p.fail(badParameter(name, strings.Join(list, ","), "one value"))
 		case len(list) > 50:
@@ -50,7 +50,7 @@ func parseParams(r *http.Request, names ...string) *params {
 		}
 		for _, v := range list {
 			if len(v) > maxValue || !utf8.ValidString(v) || strings.ContainsFunc(v, unicode.IsControl) {
-				p.fail(badParameter(shorten(name, 100), strings.ToValidUTF8(v, "\uFFFD"), "at most 300 bytes of UTF-8 without control characters"))
+				p.fail(badParameter(clean(name, 100), strings.ToValidUTF8(v, "\uFFFD"), "at most 300 bytes of UTF-8 without control characters"))
 			}
 		}
 	}
