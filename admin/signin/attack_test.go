@@ -37,8 +37,8 @@ type forger struct {
 }
 
 var (
-	forgerKey = sync.OnceValue(func() *rsa.PrivateKey { return mustKey() })
-	otherKey  = sync.OnceValue(func() *rsa.PrivateKey { return mustKey() })
+	forgerKey = sync.OnceValue(mustKey)
+	otherKey  = sync.OnceValue(mustKey)
 )
 
 func mustKey() *rsa.PrivateKey {
@@ -284,9 +284,11 @@ func TestForgedSignatures(t *testing.T) {
 		return base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"none"}`)) + "." + base64.RawURLEncoding.EncodeToString(data) + "."
 	}
 	for name, forge := range map[string]func(f *forger, claims map[string]any) any{
-		"another key":     func(_ *forger, c map[string]any) any { return sign(t, jose.RS256, otherKey(), c) },
-		"none":            func(_ *forger, c map[string]any) any { return none(c) },
-		"client's secret": func(_ *forger, c map[string]any) any { return sign(t, jose.HS256, []byte(strings.Repeat(clientSecret, 2)), c) },
+		"another key": func(_ *forger, c map[string]any) any { return sign(t, jose.RS256, otherKey(), c) },
+		"none":        func(_ *forger, c map[string]any) any { return none(c) },
+		"client's secret": func(_ *forger, c map[string]any) any {
+			return sign(t, jose.HS256, []byte(strings.Repeat(clientSecret, 2)), c)
+		},
 		"public key as secret": func(f *forger, c map[string]any) any {
 			n := f.key.Public().(*rsa.PublicKey).N.Bytes()
 			return sign(t, jose.HS256, n, c)
@@ -348,7 +350,9 @@ func TestBrokenProviders(t *testing.T) {
 		{"error of lines", "/token", answer(400, `{"error":"a\nb<script>`+strings.Repeat("x", 1000)+`"}`)},
 		{"token is HTML", "/token", answer(200, "<html>")},
 		{"token is long", "/token", long},
-		{"token redirects", "/token", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect) }},
+		{"token redirects", "/token", func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+		}},
 		{"keys fail", "/keys", answer(500, "oops")},
 		{"keys are HTML", "/keys", answer(200, "<html>")},
 		{"userinfo fails", "/userinfo", answer(500, "oops")},
@@ -372,7 +376,9 @@ func TestBrokenProviders(t *testing.T) {
 			claims := f.claims(q.Get("nonce"), time.Now())
 			delete(claims, "groups") // so that userinfo is asked
 			token := sign(t, jose.RS256, f.key, claims)
-			f.token = func(string) any { return map[string]any{"access_token": "a", "token_type": "Bearer", "id_token": token} }
+			f.token = func(string) any {
+				return map[string]any{"access_token": "a", "token_type": "Bearer", "id_token": token}
+			}
 			_, _, _, err := finish(s, cookie, url.Values{"state": {q.Get("state")}, "code": {"c0de-of-the-test"}})
 			wantClean(t, err)
 			if f.asked["/elsewhere"] > 0 {
@@ -505,4 +511,3 @@ func TestNewRefuses(t *testing.T) {
 		}
 	}
 }
-
