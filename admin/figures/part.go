@@ -26,7 +26,6 @@ type part[T held] struct {
 	mu      sync.Mutex
 	ready   *view[T] // nil: none yet
 	loading *attempt // nil: none is under way
-	closed  bool
 
 	failed   string // the manifest that could not be loaded last
 	failedAt time.Time
@@ -111,9 +110,6 @@ func (p *part[T]) loaded(r *Reader, newest *publication, value T, err error, too
 		p.forget() // rather than to answer from a run of long ago for good
 	case err != nil:
 		r.log.Warn("could not load "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "error", err)
-	case p.closed:
-		value.drop()
-		err = errClosed
 	default:
 		p.forget()
 		p.ready = &view[T]{publication: newest, value: value}
@@ -125,11 +121,10 @@ func (p *part[T]) loaded(r *Reader, newest *publication, value T, err error, too
 	return err
 }
 
-// close lets go of what is ready; nothing becomes ready any more.
+// close lets go of what is ready. Nothing may be loading any more.
 func (p *part[T]) close() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closed = true
 	p.forget()
 }
 
@@ -153,7 +148,7 @@ func unavailable(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	for _, known := range []error{ErrNotPublished, ErrTooLarge, ErrUnavailable, ErrQuery, lake.ErrNoSnapshot, context.Canceled} {
+	for _, known := range []error{ErrNotPublished, ErrTooLarge, ErrUnavailable, ErrQuery, lake.ErrNoSnapshot} {
 		if errors.Is(err, known) {
 			return err
 		}

@@ -278,8 +278,15 @@ func testDamagedSnapshot(t *testing.T, damage func(f *fixture, p *published)) {
 			t.Fatalf("%+v, %v", u, err)
 		}
 	}
-	if _, err := f.reader(Options{}).Usage(t.Context(), Query{}); !errors.Is(err, ErrUnavailable) {
-		t.Errorf("%v, expected ErrUnavailable", err)
+	fresh := f.reader(Options{})
+	for i := range 3 {
+		before := f.calls.Load()
+		if _, err := fresh.Usage(t.Context(), Query{}); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("%v, expected ErrUnavailable", err)
+		}
+		if i > 0 && f.calls.Load() != before {
+			t.Error("it was tried again at once")
+		}
 	}
 	good.date, good.run = "2026-11-21", "run-again"
 	f.publish(good)
@@ -291,6 +298,26 @@ func testDamagedSnapshot(t *testing.T, damage func(f *fixture, p *published)) {
 	}
 	if u, err := r.Usage(t.Context(), Query{}); err != nil || u.Snapshot.RunID != "run-again" {
 		t.Errorf("the sound snapshot does not answer: %+v, %v", u, err)
+	}
+}
+
+// When the newest run makes no audit log any more, there is none, rather than that of an older run.
+func TestLogNoLongerMade(t *testing.T) {
+	f := newFixture(t)
+	f.publish(published{date: "2026-11-20", logs: map[*dictionary.Table][]row{dictionary.AuditLog: {}}})
+	r := f.reader(Options{})
+	_, err := r.Audit(t.Context(), AuditQuery{})
+	f.must(err)
+	f.publish(published{date: "2026-11-21", logs: usageLogs(nil, nil, nil)})
+	f.pass(2 * time.Minute)
+	_, err = r.Audit(t.Context(), AuditQuery{}) // begins to load
+	f.must(err)
+	r.work.Wait()
+	for range 2 {
+		if _, err := r.Audit(t.Context(), AuditQuery{}); !errors.Is(err, ErrNotPublished) {
+			t.Errorf("%v, expected ErrNotPublished", err)
+		}
+		f.pass(6 * time.Second)
 	}
 }
 
@@ -387,6 +414,37 @@ func TestFollow(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	r.Follow(ctx, time.Hour)
+}
+
+// Closing cuts loading short and keeps nothing of it.
+func TestClosedWhileLoading(t *testing.T) {
+	f := newFixture(t)
+	f.publish(published{date: "2026-11-21", parts: 3, logs: map[*dictionary.Table][]row{dictionary.AuditLog: {
+		{"event_id": "a"}, {"event_id": "b"}, {"event_id": "c"}}}})
+	r := f.reader(Options{})
+	loading, release := make(chan struct{}), make(chan struct{})
+	hook := func(c sinktest.Call) error {
+		if c.Op == sinktest.Attributes && c.Key == "data/"+lake.LogPart("audit_log", "2026-11-21", 2) {
+			close(loading)
+			<-release
+		}
+		return nil
+	}
+	f.hook.Store(&hook)
+	failed := make(chan error)
+	go func() {
+		_, err := r.Audit(t.Context(), AuditQuery{})
+		failed <- err
+	}()
+	<-loading
+	closed := make(chan struct{})
+	go func() { defer close(closed); r.Close() }()
+	<-r.closed
+	close(release)
+	if err := <-failed; !errors.Is(err, ErrUnavailable) {
+		t.Errorf("%v, expected ErrUnavailable", err)
+	}
+	<-closed
 }
 
 // A closed Reader answers nothing new and keeps no memory.
