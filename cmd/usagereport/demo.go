@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -10,21 +11,26 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/usagereport/usagereport/admin/access"
 	"github.com/usagereport/usagereport/demo"
 	"github.com/usagereport/usagereport/jobs"
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
 func newDemo() *cobra.Command {
-	var dir, date string
+	var dir, date, listen string
 	var seed uint64
+	var serve bool
 	c := &cobra.Command{
 		Use:   "demo",
 		Short: "Make a company up and run two nights of it, with nothing to set up",
 		Long: `demo makes the source systems of a company that does not exist (an embedded SQLite database and a folder of
 event files), writes a config for them, and makes two nightly runs: a first one that reads everything, and one a day
-later that reads what is new. It needs no server and no network.`,
+later that reads what is new. It needs no server and no network.
+
+With --serve it then opens the admin server on what it published, with a key to sign in with, until Ctrl-C.`,
 		Example: `  usagereport demo
+  usagereport demo --serve
   usagereport demo --dir /tmp/demo --date 2026-11-21`,
 		RunE: func(c *cobra.Command, _ []string) error {
 			last := calendar.Of(time.Now(), time.UTC)
@@ -66,12 +72,17 @@ later that reads what is new. It needs no server and no network.`,
 				return err
 			}
 			nextSteps(w, dir, company)
+			if serve {
+				return serveDemo(c, w, company.Config(), listen)
+			}
 			return nil
 		},
 	}
 	c.Flags().StringVar(&dir, "dir", "demo-data", "the folder to make")
 	c.Flags().StringVar(&date, "date", "", "the date of the second night (default: today)")
 	c.Flags().Uint64Var(&seed, "seed", 1, "another number makes another company")
+	c.Flags().BoolVar(&serve, "serve", false, "open the admin server afterwards, and print a key")
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "host:port for --serve; port 0 takes a free one")
 	_ = c.MarkFlagDirname("dir") // it fails only for a flag that is not there
 	return c
 }
@@ -107,9 +118,45 @@ func nextSteps(w io.Writer, dir string, company *demo.Company) {
   unzip -d reports '%[2]s/reports/latest/Usage Reports.zip'        two workbooks: who uses what, and what was synchronised
   less '%[2]s/audit/%[3]s/audit_log.csv'        who invited, added and removed whom
   usagereport explain-user --config %[1]s "Bob B."        who counts as one user, and why
+  usagereport key create --config %[1]s --name me --role Administrator --permission "Server Management: Read" --workspace "*"
+  usagereport serve  --config %[1]s        the pages for administrators; the key is what to sign in with
   less %[1]s                               the config, with comments
 (without an installed program: go run ./cmd/usagereport instead of usagereport)
 `, company.Config(), lake, company.Night())
+}
+
+// serveDemo opens the admin server, with a key that ends with it.
+func serveDemo(c *cobra.Command, w io.Writer, config, listen string) (err error) {
+	ctx := c.Context()
+	cfg, err := loadConfig(ctx, config)
+	if err != nil {
+		return err
+	}
+	s := &serving{cfg: cfg, log: newLogger(), address: cfg.Admin.Listen, url: cfg.Admin.URL, retry: time.Second}
+	if err := s.listenAt(listen); err != nil {
+		return err
+	}
+	keys, err := openKeys(ctx, config)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, keys.close()) }()
+	now := time.Now()
+	text, key, err := keys.create(ctx, access.New{
+		Name: "demo", By: operator(), Expires: now.Add(24 * time.Hour),
+		Grant: access.Grant{Role: access.RoleAdministrator, Permissions: []string{access.ServerManagementRead}, Workspaces: []string{access.AllWorkspaces}},
+	}, now)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		_, revokeErr := keys.revoke(context.WithoutCancel(ctx), key.ID)
+		err = errors.Join(err, revokeErr)
+	}()
+	s.ready = func() {
+		fmt.Fprintf(w, "\nThe admin server is at %s until Ctrl-C. Sign in with this key, which ends with it:\n%s\n", s.url, text)
+	}
+	return s.run(ctx)
 }
 
 // printRejected shows the rows that the run put in quarantine.

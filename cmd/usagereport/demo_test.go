@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,12 +18,27 @@ import (
 // TestDemo makes the demo once and does with it what its last lines propose, and what its users will do next.
 func TestDemo(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "demo")
-	got := invoke(t, "demo", "--dir", dir, "--date", "2026-11-21")
+	visited := false
+	got := visit(t, func(url, key string) {
+		visited = true
+		if code, zip := get(t, url+"/export/usage-reports", key); code != http.StatusOK || !strings.HasPrefix(zip, "PK") {
+			t.Errorf("the export answers %d, %.40q", code, zip)
+		}
+		if code, page := get(t, url+"/licenses", key); code != http.StatusOK || !strings.Contains(page, "Export Usage Reports") {
+			t.Errorf("the page answers %d, %.400s", code, page)
+		}
+	}, "demo", "--dir", dir, "--date", "2026-11-21", "--serve", "--listen", "127.0.0.1:0")
 	got.want(t, 0, "First night", "A day passes", "Second night", "Rejected rows", "What to try next", "snapshot 2026-11-20", "snapshot 2026-11-21")
+	if !visited {
+		t.Error("it did not say where its server is")
+	}
 	d := &demoDir{dir: dir, config: filepath.Join(dir, "usagereport.yaml")}
 
 	t.Run("five logs", d.fiveLogs)
 	t.Run("the second night reads little", d.readsLittle)
+	t.Run("its key has ended", func(t *testing.T) {
+		invoke(t, "key", "list", "--config", d.config).want(t, 0, "demo", "revoked")
+	})
 	t.Run("the same folder again", func(t *testing.T) {
 		invoke(t, "demo", "--dir", dir).want(t, 2, "already there", "another folder")
 	})

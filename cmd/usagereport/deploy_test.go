@@ -51,7 +51,7 @@ type container struct {
 		Name          string
 		ContainerPort int
 	}
-	LivenessProbe, ReadinessProbe probe
+	LivenessProbe, ReadinessProbe healthProbe
 	Resources                     struct{ Requests, Limits map[string]string }
 	SecurityContext               struct {
 		ReadOnlyRootFilesystem, AllowPrivilegeEscalation bool
@@ -63,7 +63,7 @@ type container struct {
 	}
 }
 
-type probe struct {
+type healthProbe struct {
 	HTTPGet                                         struct{ Path, Port string }
 	PeriodSeconds, TimeoutSeconds, FailureThreshold int
 }

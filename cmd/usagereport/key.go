@@ -65,14 +65,9 @@ all pages but the audit log. --workspace makes an administrator of that workspac
 			}
 			defer func() { err = errors.Join(err, s.close()) }()
 			n.By = operator()
-			text, key, err := s.keys.Create(c.Context(), n)
+			text, key, err := s.create(c.Context(), n, now)
 			if err != nil {
-				return keyError(err)
-			}
-			if err := s.record(c.Context(), lake.AccessKeyCreated, key, now, describe(key)); err != nil {
-				// A key that the trail does not know must not be of use to anybody.
-				_, rerr := s.keys.Revoke(context.WithoutCancel(c.Context()), key.ID, n.By)
-				return errors.Join(fmt.Errorf("key %s could not be recorded, and was revoked: %w", key.ID, err), rerr)
+				return err
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "Key %s, %q: %s.\nIt is shown now and never again:\n", key.ID, key.Name, describe(key))
 			fmt.Fprintln(c.OutOrStdout(), text)
@@ -158,15 +153,11 @@ revoked before stays as it is.`,
 				return err
 			}
 			defer func() { err = errors.Join(err, s.close()) }()
-			key, err := s.keys.Revoke(c.Context(), args[0], operator())
+			key, err := s.revoke(c.Context(), args[0])
 			if err != nil {
-				return keyError(err)
+				return err
 			}
-			since := key.RevokedAt.Format(time.RFC3339)
-			if err := s.record(c.Context(), lake.AccessKeyRevoked, key, time.Now(), fmt.Sprintf("%q, revoked at %s by %s", key.Name, since, key.RevokedBy)); err != nil {
-				return fmt.Errorf("key %s is revoked, but that could not be recorded: %w", key.ID, err)
-			}
-			fmt.Fprintf(c.ErrOrStderr(), "Key %s, %q, is revoked since %s.\n", key.ID, key.Name, since)
+			fmt.Fprintf(c.ErrOrStderr(), "Key %s, %q, is revoked since %s.\n", key.ID, key.Name, key.RevokedAt.Format(time.RFC3339))
 			return nil
 		},
 	}
@@ -220,6 +211,33 @@ func (s *keyStore) close() error {
 		err = errors.Join(err, s.own.Close())
 	}
 	return err
+}
+
+// create makes a key and records it.
+func (s *keyStore) create(ctx context.Context, n access.New, now time.Time) (text string, key access.Key, err error) {
+	text, key, err = s.keys.Create(ctx, n)
+	if err != nil {
+		return "", access.Key{}, keyError(err)
+	}
+	if err := s.record(ctx, lake.AccessKeyCreated, key, now, describe(key)); err != nil {
+		// A key that the trail does not know must not be of use to anybody.
+		_, rerr := s.keys.Revoke(context.WithoutCancel(ctx), key.ID, n.By)
+		return "", access.Key{}, errors.Join(fmt.Errorf("key %s could not be recorded, and was revoked: %w", key.ID, err), rerr)
+	}
+	return text, key, nil
+}
+
+// revoke ends a key and records that.
+func (s *keyStore) revoke(ctx context.Context, id string) (access.Key, error) {
+	key, err := s.keys.Revoke(ctx, id, operator())
+	if err != nil {
+		return access.Key{}, keyError(err)
+	}
+	since := key.RevokedAt.Format(time.RFC3339)
+	if err := s.record(ctx, lake.AccessKeyRevoked, key, time.Now(), fmt.Sprintf("%q, revoked at %s by %s", key.Name, since, key.RevokedBy)); err != nil {
+		return access.Key{}, fmt.Errorf("key %s is revoked, but that could not be recorded: %w", key.ID, err)
+	}
+	return key, nil
 }
 
 // record puts a change of a key into the access trail, even when the command is being stopped.

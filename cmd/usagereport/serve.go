@@ -68,6 +68,7 @@ type serving struct {
 	address string
 	url     string        // what people type into a browser
 	retry   time.Duration // between two attempts to open a bucket that is away
+	ready   func()        // is called once it answers, when url is what holds; may be nil
 }
 
 // listenAt takes another address than the config's. A URL that was only derived from that one is derived anew.
@@ -119,6 +120,9 @@ func (s *serving) run(ctx context.Context) (err error) {
 	if err == nil {
 		h.Become(b.server.Handler())
 		s.log.Info("serving", "lake", b.keys.lake.Name())
+		if s.ready != nil {
+			s.ready()
+		}
 		b.figures.Follow(ctx, time.Minute) // until the end
 	} else if ctx.Err() != nil {
 		err = nil // it ended before the bucket came
