@@ -176,5 +176,5 @@ func TestComplete(t *testing.T) {
 	if err := f.complete([]string{"s3"}); err != nil {
 		t.Error(err)
 	}
-	f.print(io.Discard, []string{"s3", "file"}, 0) // file has no figures
+	f.show(io.Discard, []string{"s3", "file"}, 0) // file has no figures
 }

@@ -78,7 +78,7 @@ func (f *figures) complete(kinds []string) error {
 	return nil
 }
 
-func (f *figures) print(out io.Writer, kinds []string, took time.Duration) {
+func (f *figures) show(out io.Writer, kinds []string, took time.Duration) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(w, "killed in step\t")
 	for _, kind := range kinds {

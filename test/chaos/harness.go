@@ -128,7 +128,7 @@ type ending struct {
 // attempt runs the program, watched by an observer that may kill it, and kills it after the delay if that is not 0. It returns
 // when nothing of the process is on its way any more.
 func (h *harness) attempt(ctx context.Context, l *place, args []string, watch func(x *execution) observer, delay time.Duration) (end ending, err error) {
-	x, err := h.launch(l, args, watch)
+	x, err := h.launch(ctx, l, args, watch)
 	if err != nil {
 		return end, err
 	}
@@ -149,7 +149,7 @@ type execution struct {
 }
 
 // launch starts the program behind a proxy, or with its files watched.
-func (h *harness) launch(l *place, args []string, watch func(x *execution) observer) (*execution, error) {
+func (h *harness) launch(ctx context.Context, l *place, args []string, watch func(x *execution) observer) (*execution, error) {
 	x := &execution{ready: make(chan struct{}), last: call{step: stepNowhere}}
 	observe := watch(x)
 	noted := func(c call, m moment) verdict {
@@ -162,7 +162,7 @@ func (h *harness) launch(l *place, args []string, watch func(x *execution) obser
 	var err error
 	endpoint := ""
 	if l.kind == "s3" {
-		if x.proxy, err = newProxy(l, noted); err == nil {
+		if x.proxy, err = newProxy(ctx, l, noted); err == nil {
 			endpoint = x.proxy.url
 		}
 	} else {

@@ -108,7 +108,7 @@ func (h *harness) killMany(ctx context.Context, out io.Writer) error {
 		h.mu.Lock()
 		enough := h.figures.killed() >= h.kills
 		h.mu.Unlock()
-		if enough {
+		if enough || h.only >= 0 && i != h.only {
 			return nil
 		}
 		kind := h.buckets[i%len(h.buckets)]
@@ -124,8 +124,8 @@ func (h *harness) killMany(ctx context.Context, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("after %s: %w", plural(h.figures.killed(), "kill"), err)
 	}
-	h.figures.print(out, h.buckets, time.Since(began))
-	if h.kills >= 300 {
+	h.figures.show(out, h.buckets, time.Since(began))
+	if h.kills >= 300 && h.only < 0 {
 		return h.figures.complete(h.buckets)
 	}
 	return nil

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime"
 	"strings"
+	"syscall"
 	"time"
 
 	// The two kinds of bucket that are attacked.
@@ -25,6 +26,7 @@ import (
 // options are the flags.
 type options struct {
 	kills, races, pauses int
+	only                 int // the number of the one attack to carry out, or negative
 	wait                 bool
 	seed                 uint64
 	buckets              []string
@@ -38,6 +40,7 @@ func main() {
 	var o options
 	var buckets string
 	flag.IntVar(&o.kills, "kills", 0, "how many processes to kill, over all buckets")
+	flag.IntVar(&o.only, "attack", -1, "with -kills and -seed as they were: carry out the attack of that number alone")
 	flag.IntVar(&o.races, "races", 0, "how often to start two runs at once, on each bucket")
 	flag.IntVar(&o.pauses, "pauses", 0, "how many processes to stop while they publish and wake up after a take-over, on each bucket")
 	flag.BoolVar(&o.wait, "wait", false, "with -pauses: let every lease end by itself, which takes two minutes in all; else end it at once")
@@ -51,13 +54,16 @@ func main() {
 	if o.seed == 0 {
 		o.seed = uint64(time.Now().UnixNano())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := attack(ctx, o, os.Stdout); err != nil {
+	if err := attackUntilStopped(o); err != nil {
 		fmt.Fprintln(os.Stderr, "chaos:", err)
-		stop()
 		os.Exit(1)
 	}
+}
+
+func attackUntilStopped(o options) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return attack(ctx, o, os.Stdout)
 }
 
 // attack does what the options ask for, one after the other, and prints the figures of each.

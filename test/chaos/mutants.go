@@ -98,7 +98,7 @@ func attackMutant(ctx context.Context, o options, work, name string) (due bool, 
 		return due, nil, err
 	}
 	due = true
-	o.kills, o.races, o.pauses, o.wait = 0, 0, 0, false
+	o.kills, o.only, o.races, o.pauses, o.wait = 0, -1, 0, 0, false
 	series := (*harness).killMany
 	switch string(by[1]) {
 	case "kills":

@@ -92,7 +92,7 @@ func (h *harness) pause(ctx context.Context, kind string, i int, dice *rand.Rand
 	if err := l.restore(ctx, a.base(h.nights)); err != nil {
 		return at, story, err
 	}
-	x, stopped, goOn, err := h.stopAt(l, a, p)
+	x, stopped, goOn, err := h.stopAt(ctx, l, a, p)
 	if err != nil {
 		return at, story, err
 	}
@@ -156,7 +156,7 @@ func (h *harness) harmless(ctx context.Context, l *place, end ending, s step, se
 		return err
 	}
 	if !same(now, seen) {
-		return broken("it changed what its successor has published: %q", cmpFirst(changed(now, seen, visible), changed(seen, now, visible)))
+		return broken("it changed what its successor has published: %q", differing(now, seen))
 	}
 	// Before its publication is over it must say that it has lost the lease; after that it may have nothing left to do.
 	if over := s == stepState || s == stepRelease || s == stepClear; end.code == exitHeld || end.code == 0 && !over {

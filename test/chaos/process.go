@@ -45,7 +45,7 @@ func (h *harness) start(l *place, endpoint string, args []string) (*process, err
 	if err != nil {
 		return nil, err
 	}
-	p := &process{cmd: exec.Command(h.program, args...), done: make(chan struct{}), temp: temp} //nolint:noctx // it is killed by name of the hour
+	p := &process{cmd: exec.Command(h.program, args...), done: make(chan struct{}), temp: temp} //nolint:noctx // the harness decides when it dies
 	p.cmd.Env = append(os.Environ(), "TMPDIR="+temp, "CHAOS_BUCKET="+l.urlAt(endpoint), "CHAOS_PREFIX="+l.prefix)
 	p.cmd.Stdout, p.cmd.Stderr = &p.out, &p.out
 	if err := p.cmd.Start(); err != nil {

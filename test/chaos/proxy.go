@@ -67,7 +67,7 @@ type proxy struct {
 }
 
 // newProxy starts a proxy to the server of a place. The caller closes it.
-func newProxy(l *place, watch observer) (*proxy, error) {
+func newProxy(ctx context.Context, l *place, watch observer) (*proxy, error) {
 	target, err := url.Parse(l.url.Query().Get("endpoint"))
 	if err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func newProxy(l *place, watch observer) (*proxy, error) {
 		target: target, root: "/" + l.url.Host + "/" + l.prefix + "/", watch: watch, follow: newFollower(), counts: map[step]int{},
 		next: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 16},
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}

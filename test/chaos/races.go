@@ -99,7 +99,7 @@ func (h *harness) meet(ctx context.Context, l *place, _ *rand.Rand) (ends [2]end
 	var all [2]*execution
 	for i, a := range []action{tomorrow, rival} {
 		arrived := false
-		all[i], err = h.launch(l, a.args(h), func(*execution) observer {
+		all[i], err = h.launch(ctx, l, a.args(h), func(*execution) observer {
 			return func(c call, m moment) verdict {
 				if takes(c) && m == before && !arrived {
 					arrived = true
@@ -171,7 +171,7 @@ func (h *harness) meetInFiles(ctx context.Context, l *place) (ends [2]ending, er
 func (h *harness) intrude(ctx context.Context, l *place, dice *rand.Rand) (ends [2]ending, err error) {
 	during := []step{stepLease, stepQuarantine, stepStage, stepRecord, stepCopy, stepNote, stepManifest, stepLatest, stepClear}
 	p := h.pausing(l.kind, tomorrow, during[dice.IntN(len(during))], dice)
-	x, stopped, goOn, err := h.stopAt(l, tomorrow, p)
+	x, stopped, goOn, err := h.stopAt(ctx, l, tomorrow, p)
 	if err != nil {
 		return ends, err
 	}
@@ -204,9 +204,9 @@ func (h *harness) pausing(kind string, a action, s step, dice *rand.Rand) plan {
 }
 
 // stopAt starts a run that is stopped at a moment, which the channel tells; goOn wakes it up and lets its requests through.
-func (h *harness) stopAt(l *place, a action, p plan) (x *execution, stopped <-chan struct{}, goOn func(), err error) {
+func (h *harness) stopAt(ctx context.Context, l *place, a action, p plan) (x *execution, stopped <-chan struct{}, goOn func(), err error) {
 	there, on := make(chan struct{}), make(chan struct{})
-	x, err = h.launch(l, a.args(h), func(x *execution) observer {
+	x, err = h.launch(ctx, l, a.args(h), func(x *execution) observer {
 		fired := false
 		return func(c call, m moment) verdict {
 			if fired || p.step != c.step || p.nth != c.nth || p.when != m || !c.counted() {

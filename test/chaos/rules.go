@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -54,19 +55,8 @@ func (s stake) moving(key string) bool {
 		key == lake.ManifestKey(lake.Date(s.date)) || strings.HasPrefix(key, "reports/latest/") || strings.HasPrefix(key, "audit/digests/")
 }
 
-// same says whether what readers see is the same in both.
-func same(a, b objects) bool {
-	keys := func(o objects) map[string]bool {
-		all := map[string]bool{}
-		for key := range o {
-			if visible(key) {
-				all[key] = true
-			}
-		}
-		return all
-	}
-	return maps.Equal(keys(a), keys(b)) && changed(a, b, visible) == ""
-}
+// same says whether readers see the same in both.
+func same(a, b objects) bool { return differing(a, b) == "" }
 
 // changed returns the first key of b, of those asked for, that a does not hold with the same bytes; "" if there is none.
 func changed(a, b objects, asked func(key string) bool) string {
@@ -141,7 +131,7 @@ func (s stake) atRest(ctx context.Context, l *place, now objects) (outcome, erro
 	published := same(now, s.after)
 	switch {
 	case !stands && !published && !same(now, s.before):
-		return "", broken("no publication is noted, but %q is neither as it was nor as it was to be (I4, I5)", cmpFirst(changed(now, s.before, visible), changed(s.before, now, visible)))
+		return "", broken("no publication is noted, but %q is neither as it was nor as it was to be (I4, I5)", differing(now, s.before))
 	case recorded:
 		return isRecorded, nil
 	case published && !same(s.before, s.after):
@@ -150,12 +140,8 @@ func (s stake) atRest(ctx context.Context, l *place, now objects) (outcome, erro
 	return changedNothing, nil
 }
 
-func cmpFirst(a, b string) string {
-	if a != "" {
-		return a
-	}
-	return b
-}
+// differing returns a key that readers see with other bytes in one than in the other, or only in one.
+func differing(a, b objects) string { return cmp.Or(changed(a, b, visible), changed(b, a, visible)) }
 
 // bytes checks that each object is old or new (I2), that what is missing may be, and that no table has rows of two runs (I3).
 func (s stake) bytes(now objects, noted bool) error {
