@@ -2,7 +2,6 @@ package access_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,7 +9,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -20,94 +18,6 @@ import (
 	"github.com/usagereport/usagereport/internal/testservice"
 	"github.com/usagereport/usagereport/sinks/lake"
 )
-
-// clock is a clock that tests move.
-type clock struct {
-	mu sync.Mutex
-	t  time.Time
-}
-
-func newClock() *clock { return &clock{t: time.Date(2026, 11, 22, 9, 30, 0, 0, time.UTC)} }
-
-func (c *clock) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.t
-}
-
-func (c *clock) add(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.t = c.t.Add(d)
-}
-
-// memory is a store in memory that can be away.
-type memory struct {
-	mu      sync.Mutex
-	objects map[string][]byte
-	reads   int
-	away    error
-	wait    chan struct{} // reads wait for it
-	hold    chan struct{} // the next read waits for it before it returns what it read
-}
-
-func newMemory() *memory { return &memory{objects: map[string][]byte{}} }
-
-func (m *memory) Create(_ context.Context, id string, data []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if _, ok := m.objects[id]; ok {
-		return lake.ErrExists
-	}
-	m.objects[id] = data
-	return m.away
-}
-
-func (m *memory) Replace(_ context.Context, id string, data []byte) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.away == nil {
-		m.objects[id] = data
-	}
-	return m.away
-}
-
-func (m *memory) Read(ctx context.Context, id string) ([]byte, error) {
-	if m.wait != nil {
-		select {
-		case <-m.wait:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	m.mu.Lock()
-	m.reads++
-	data, ok := m.objects[id]
-	away, hold := m.away, m.hold
-	m.hold = nil
-	m.mu.Unlock()
-	if hold != nil {
-		hold <- struct{}{} // it has read
-		<-hold
-	}
-	switch {
-	case away != nil:
-		return nil, away
-	case !ok:
-		return nil, lake.ErrNotFound
-	}
-	return data, nil
-}
-
-func (m *memory) List(context.Context) ([]string, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var ids []string
-	for id := range m.objects {
-		ids = append(ids, id)
-	}
-	return ids, m.away
-}
 
 var all = access.Grant{
 	Role: access.RoleAdministrator, Permissions: []string{access.ServerManagementRead}, Workspaces: []string{"w2", "w1", "w1"},
@@ -290,111 +200,6 @@ func TestStoreAway(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
-
-// TestCache: requests share reads, and a revocation elsewhere is seen within seconds.
-func TestCache(t *testing.T) {
-	c, m := newClock(), newMemory()
-	here, there := access.NewKeys(m, c.now), access.NewKeys(m, c.now)
-	text, key := create(t, here, access.New{})
-	unknown, _ := create(t, access.NewKeys(newMemory(), c.now), access.New{})
-	for range 10 {
-		if _, err := here.Authenticate(t.Context(), text); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := here.Authenticate(t.Context(), unknown); !errors.Is(err, access.ErrUnknownKey) {
-			t.Fatal(err)
-		}
-	}
-	if m.reads != 2 {
-		t.Errorf("%d reads, want 2", m.reads)
-	}
-	if _, err := there.Revoke(t.Context(), key.ID, "sec"); err != nil {
-		t.Fatal(err)
-	}
-	c.add(3*time.Second - 1)
-	if _, err := here.Authenticate(t.Context(), text); err != nil {
-		t.Errorf("remembered: %v", err)
-	}
-	c.add(1)
-	if _, err := here.Authenticate(t.Context(), text); !errors.Is(err, access.ErrRevoked) {
-		t.Errorf("revoked elsewhere: %v", err)
-	}
-	// A clock that was set back makes nothing last.
-	c.add(-time.Hour)
-	reads := m.reads
-	if _, err := here.Authenticate(t.Context(), text); !errors.Is(err, access.ErrRevoked) || m.reads != reads+1 {
-		t.Errorf("%v after %d reads", err, m.reads-reads)
-	}
-}
-
-// TestOneReadForMany: callers at the same time wait for one read, and one that goes away does not fail the others.
-func TestOneReadForMany(t *testing.T) {
-	c, m := newClock(), newMemory()
-	k := access.NewKeys(m, c.now)
-	text, _ := create(t, k, access.New{})
-	m.wait = make(chan struct{})
-	first, cancel := context.WithCancel(t.Context())
-	gone := make(chan error)
-	go func() { gone <- second(k.Authenticate(first, text)) }()
-	cancel()
-	if err := <-gone; !errors.Is(err, context.Canceled) {
-		t.Errorf("who went away: %v", err)
-	}
-	var wg sync.WaitGroup
-	for range 20 {
-		wg.Go(func() {
-			if _, err := k.Authenticate(t.Context(), text); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	close(m.wait)
-	wg.Wait()
-}
-
-// TestRevokedWhileRead: what was read before a revocation by this very process is not remembered after it.
-func TestRevokedWhileRead(t *testing.T) {
-	c, m := newClock(), newMemory()
-	k := access.NewKeys(m, c.now)
-	text, key := create(t, k, access.New{})
-	hold := make(chan struct{})
-	m.hold = hold
-	done := make(chan error)
-	go func() { done <- second(k.Authenticate(t.Context(), text)) }()
-	<-hold
-	if _, err := k.Revoke(t.Context(), key.ID, "sec"); err != nil {
-		t.Fatal(err)
-	}
-	hold <- struct{}{}
-	if err := <-done; err != nil {
-		t.Errorf("a request that was let in before: %v", err)
-	}
-	if _, err := k.Authenticate(t.Context(), text); !errors.Is(err, access.ErrRevoked) {
-		t.Errorf("the next: %v", err)
-	}
-}
-
-// TestCacheIsBounded: guesses cannot fill the memory, nor push out what is known of keys.
-func TestCacheIsBounded(t *testing.T) {
-	c, m := newClock(), newMemory()
-	k := access.NewKeys(m, c.now)
-	text, _ := create(t, k, access.New{})
-	if _, err := k.Authenticate(t.Context(), text); err != nil {
-		t.Fatal(err)
-	}
-	for i := range 3 * access.CacheSize {
-		if _, err := k.Principal(t.Context(), access.IDOf(i)); !errors.Is(err, access.ErrUnknownKey) {
-			t.Fatal(err)
-		}
-	}
-	if known, unknown := k.Cached(); known != 1 || unknown > access.CacheSize {
-		t.Errorf("%d keys and %d guesses are remembered", known, unknown)
-	}
-	reads := m.reads
-	if _, err := k.Authenticate(t.Context(), text); err != nil || m.reads != reads {
-		t.Errorf("%v after %d reads", err, m.reads-reads)
-	}
-}
 
 // TestDamagedObjects: what is not understood lets nobody in, is named, and hides no other key.
 func TestDamagedObjects(t *testing.T) {
