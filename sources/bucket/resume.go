@@ -17,6 +17,7 @@ import (
 type object struct {
 	source *Source
 	key    string
+	listed File                                        // what the listing says of it; of one that was not listed the key alone
 	retry  func(try func(context.Context) error) error // with the context of the whole read
 
 	r       *blob.Reader // nil: to be opened
@@ -26,8 +27,8 @@ type object struct {
 }
 
 // object opens an object. The caller closes it.
-func (s *Source) object(ctx context.Context, key string) (*object, error) {
-	o := &object{source: s, key: key, retry: func(try func(context.Context) error) error { return s.retry(ctx, try) }}
+func (s *Source) object(ctx context.Context, f File) (*object, error) {
+	o := &object{source: s, key: f.Key, listed: f, retry: func(try func(context.Context) error) error { return s.retry(ctx, try) }}
 	return o, o.retry(o.open)
 }
 
@@ -50,6 +51,10 @@ func (o *object) open(ctx context.Context) error {
 		return o.source.wrap("open", o.key, err)
 	}
 	if o.n == 0 {
+		if o.halved(r) {
+			return errors.Join(fmt.Errorf("%w: read %s: %s: an answer of %d bytes, where the listing has %d of the same time: %w",
+				sources.ErrUnreachable, o.source.name, o.key, r.Size(), o.listed.Size, errBroken), r.Close())
+		}
 		o.size, o.written = r.Size(), r.ModTime()
 	} else if r.Size() != o.size || !r.ModTime().Equal(o.written) {
 		_ = r.Close() // nothing was read
@@ -57,6 +62,12 @@ func (o *object) open(ctx context.Context) error {
 	}
 	o.r = r
 	return nil
+}
+
+// halved reports whether an answer says that the object ends before the length that the listing has of it, though it was not
+// written again: something on the way cut it off and made the headers match. Some services tell times to the second only.
+func (o *object) halved(r *blob.Reader) bool {
+	return r.Size() < o.listed.Size && r.ModTime().Truncate(time.Second).Equal(o.listed.ModTime.Truncate(time.Second))
 }
 
 // Read implements io.Reader. Its errors are explained.

@@ -155,7 +155,7 @@ func TestStreamsOfAnotherObject(t *testing.T) {
 			}
 			f, b := newFrail(store, func() int { return 1_000_000 })
 			s := New(b, "frail", Options{Retry: patient(3)})
-			o, err := s.object(t.Context(), "x.csv")
+			o, err := s.object(t.Context(), File{Key: "x.csv"})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -28,7 +28,7 @@ const maxWindow = 128 << 20
 // ends the goroutine. Errors of the stream name the object and what it is about.
 func (s *Source) text(ctx context.Context, f File) (*readAhead, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	obj, err := s.object(ctx, f.Key)
+	obj, err := s.object(ctx, f)
 	if err != nil {
 		cancel()
 		return nil, err
