@@ -98,14 +98,15 @@ func (f *fixture) reader(o Options) *Reader {
 
 // published is what a test publishes. A log that is nil is not made.
 type published struct {
-	date  lake.Date
-	run   string
-	zone  string // UTC when empty
-	logs  map[*dictionary.Table][]row
-	zips  []string
-	books map[string][]lake.Workbook // of each zip, without Archive
-	parts int                        // files of each log; 0: one
-	wrong string                     // the run id that files say they are of
+	date   lake.Date
+	run    string
+	zone   string // UTC when empty
+	logs   map[*dictionary.Table][]row
+	zips   []string
+	books  map[string][]lake.Workbook // of each zip, without Archive
+	parts  int                        // files of each log; 0: one
+	wrong  string                     // the run id that files say they are of
+	parted []lake.Domain              // what the manifest says of its domains
 }
 
 func (f *fixture) publish(p published) {
@@ -118,7 +119,7 @@ func (f *fixture) publish(p published) {
 	if p.zone == "" {
 		p.zone = "UTC"
 	}
-	m := &lake.Manifest{}
+	m := &lake.Manifest{Domains: p.parted}
 	pub, err := f.writer.Begin(ctx, lake.RunInfo{
 		RunID: p.run, SnapshotDate: p.date, RunTime: p.date.Time().Add(150 * time.Minute), TimeZone: p.zone, Program: "test",
 		Windows: []lake.Window{

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/sinks/lake"
 )
 
@@ -21,6 +22,7 @@ type held interface {
 // in the background, beside the old one, which answers until the new one is ready.
 type part[T held] struct {
 	name string
+	of   dictionary.Domain
 	load func(ctx context.Context, m *lake.Manifest) (T, error)
 
 	mu      sync.Mutex
@@ -34,8 +36,9 @@ type part[T held] struct {
 
 // view is a part of one snapshot.
 type view[T held] struct {
-	*publication
-	value T
+	*publication        // that it is of
+	sum          string // of the newest one, which may lack the part for a night
+	value        T
 }
 
 var errClosed = fmt.Errorf("%w: the reader of figures is closed", ErrUnavailable)
@@ -93,15 +96,19 @@ func (p *part[T]) start(ctx context.Context, r *Reader, newest *publication) *at
 	if p.loading == nil {
 		p.loading = r.background(ctx, loadTimeout, func(ctx context.Context) error {
 			began := r.now()
-			value, err := p.load(ctx, newest.manifest)
-			return p.loaded(r, newest, value, unavailable(ctx, err), r.now().Sub(began))
+			var value T
+			from, err := r.lastWith(ctx, newest, p.of)
+			if err == nil {
+				value, err = p.load(ctx, from.manifest)
+			}
+			return p.loaded(r, newest, &view[T]{publication: from, sum: newest.sum, value: value}, unavailable(ctx, err), r.now().Sub(began))
 		})
 	}
 	return p.loading
 }
 
 // loaded ends the loading of a snapshot.
-func (p *part[T]) loaded(r *Reader, newest *publication, value T, err error, took time.Duration) error {
+func (p *part[T]) loaded(r *Reader, newest *publication, v *view[T], err error, took time.Duration) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.loading = nil
@@ -112,8 +119,8 @@ func (p *part[T]) loaded(r *Reader, newest *publication, value T, err error, too
 		r.log.Warn("could not load "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "error", err)
 	default:
 		p.forget()
-		p.ready = &view[T]{publication: newest, value: value}
-		r.log.Info("loaded "+p.name, "snapshot_date", newest.manifest.SnapshotDate, "run_id", newest.manifest.RunID, "seconds", took.Seconds())
+		p.ready = v
+		r.log.Info("loaded "+p.name, "snapshot_date", v.manifest.SnapshotDate, "run_id", v.manifest.RunID, "seconds", took.Seconds())
 	}
 	if p.failed, p.failure = "", err; err != nil {
 		p.failed, p.failedAt = newest.sum, r.now()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow/memory"
 
+	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/sinks/lake"
 )
 
@@ -90,6 +91,7 @@ func New(l *lake.Lake, o Options) *Reader {
 		r.mem = memory.DefaultAllocator
 	}
 	most, mostAudit := cmp.Or(o.MaxBytes, 512<<20), cmp.Or(o.MaxAuditBytes, 64<<20)
+	r.usage.of, r.audit.of = dictionary.Usage, dictionary.Audit
 	r.usage.name, r.usage.load = "the usage figures", func(ctx context.Context, m *lake.Manifest) (*cube, error) {
 		return source{l, m, r.mem}.loadCube(ctx, most)
 	}
@@ -221,11 +223,34 @@ func (r *Reader) read(ctx context.Context, p *lake.Pointer) (*publication, error
 	if m.RunID != p.RunID {
 		return nil, fmt.Errorf("%w: the snapshot of %s is being published again", ErrUnavailable, p.SnapshotDate)
 	}
+	return publicationOf(m, p.SHA256)
+}
+
+func publicationOf(m *lake.Manifest, sum string) (*publication, error) {
 	zone, err := time.LoadLocation(m.TimeZone)
 	if err != nil {
 		return nil, fmt.Errorf("the manifest of %s: %w", m.SnapshotDate, err)
 	}
-	return &publication{sum: p.SHA256, manifest: m, zone: zone}, nil
+	return &publication{sum: sum, manifest: m, zone: zone}, nil
+}
+
+// lastWith returns the newest publication that has a part, where the newest of all lacks it since its sources were down; else
+// the newest of all, with the part or without.
+func (r *Reader) lastWith(ctx context.Context, newest *publication, part dictionary.Domain) (*publication, error) {
+	for _, d := range newest.manifest.Domains {
+		if d.Name != part.String() || d.Status != lake.DomainMissing || d.Last == "" {
+			continue
+		}
+		m, err := r.lake.Manifest(ctx, d.Last)
+		if errors.Is(err, lake.ErrNoSnapshot) {
+			break // deleted for its age
+		}
+		if err != nil {
+			return nil, err
+		}
+		return publicationOf(m, "")
+	}
+	return newest, nil
 }
 
 func levelOf(err error) slog.Level {

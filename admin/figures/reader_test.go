@@ -321,6 +321,40 @@ func TestLogNoLongerMade(t *testing.T) {
 	}
 }
 
+// While the sources of the audit log are down for a night, that of the last run that made one is shown, and says so.
+func TestLogMissingForANight(t *testing.T) {
+	f := newFixture(t)
+	logs := usageLogs(nil, nil, nil)
+	logs[dictionary.AuditLog] = []row{{"event_id": "e"}}
+	f.publish(published{date: "2026-11-19", logs: logs})
+	delete(logs, dictionary.AuditLog)
+	missing := lake.Domain{Name: "audit", Status: lake.DomainMissing, Reason: "down", Since: "2026-11-20", Last: "2026-11-19"}
+	f.publish(published{date: "2026-11-21", logs: logs, parted: []lake.Domain{{Name: "usage", Status: lake.DomainPublished}, missing}})
+	r := f.reader(Options{})
+	before := int64(0)
+	for range 3 {
+		page, err := r.Audit(t.Context(), AuditQuery{})
+		f.must(err)
+		if page.Snapshot.Date != "2026-11-19" || page.Total != 1 {
+			t.Errorf("%+v", page)
+		}
+		r.work.Wait()
+		if calls := f.calls.Load(); before != 0 && calls != before {
+			t.Error("it was loaded again")
+		} else {
+			before = calls
+		}
+	}
+	if u, err := r.Usage(t.Context(), Query{}); err != nil || u.Snapshot.Date != "2026-11-21" {
+		t.Errorf("%+v, %v", u, err)
+	}
+	missing.Since, missing.Last = "2020-01-02", "2020-01-01"
+	f.publish(published{date: "2026-11-22", logs: logs, parted: []lake.Domain{missing}})
+	if _, err := f.reader(Options{}).Audit(t.Context(), AuditQuery{}); !errors.Is(err, ErrNotPublished) {
+		t.Errorf("%v, expected ErrNotPublished", err)
+	}
+}
+
 // A cube beyond its bound is refused; everything else goes on.
 func TestTooLarge(t *testing.T) {
 	f := newFixture(t)
