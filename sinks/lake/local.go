@@ -260,8 +260,8 @@ func (l *Lake) sweepAll() error {
 			return l.fail("sweep", dir, err)
 		}
 	}
-	// Others write here while we hold the lease: who wants it, who was refused it, and who has just released it.
-	for _, dir := range []string{leaseDir, runsDir} {
+	// Others write here while we hold the lease: who wants it, who was refused it, who has just released it, and the admin server.
+	for _, dir := range []string{leaseDir, runsDir, keysDir, accessDir} {
 		if err := l.local.sweep(l.full(dir), time.Hour); err != nil {
 			return l.fail("sweep", dir, err)
 		}
