@@ -5,13 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/usagereport/usagereport/dictionary"
 	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/transforms/calendar"
+	"github.com/usagereport/usagereport/transforms/integration"
 )
 
 // Units of figures. Those of workbooks are the labels of their Summary.
@@ -28,6 +28,7 @@ type since struct {
 	notes    []string
 	keys     map[*dictionary.Table]*keyed // of logs of how things are
 
+	users map[string]integration.PeopleChange           // by window
 	rows  map[*dictionary.Table]map[calendar.Date]int64 // tonight's, of logs with a window
 	dayer *calendar.Dayer
 }
@@ -206,16 +207,21 @@ func (s *since) eventChange(now lake.DayFigure) (lake.Change, bool) {
 	}), true
 }
 
-// bookChanges compares the figures of a workbook's Summary.
+// bookChanges compares the figures of a workbook's Summary, but for those of its charts.
 func (r *nightRun) bookChanges(b lake.Workbook) (out []lake.Change) {
-	i := slices.IndexFunc(r.since.manifest.Workbooks, func(w lake.Workbook) bool { return w.Archive != "" && w.Name == b.Name })
+	i := slices.IndexFunc(r.since.manifest.Workbooks, func(w lake.Workbook) bool { return w.Name == b.Name })
 	if i < 0 {
 		return nil
 	}
 	then := r.since.manifest.Workbooks[i]
-	for _, label := range slices.Sorted(maps.Keys(b.Summary)) {
-		if before, ok := then.Summary[label]; ok {
-			out = append(out, explained(lake.Change{Figure: b.Name, Unit: label, Before: before, After: b.Summary[label]}))
+	for _, f := range summaryFigures(new(integration.Report)) {
+		before, known := then.Summary[f.Label]
+		if after, ok := b.Summary[f.Label]; ok && known {
+			c := lake.Change{Figure: b.Name, Unit: f.Label, Before: before, After: after}
+			if f.Label == totalUsers {
+				c.Why = r.since.whyUsers(b.Window, before, after)
+			}
+			out = append(out, explained(c))
 		}
 	}
 	return out
@@ -295,18 +301,14 @@ func sum(counts []int64) (n int64) {
 // sources says what came late, what is gone, and what has another name.
 func (r *nightRun) sources() []lake.Source {
 	all := []lake.Source{}
+	year := r.widest()
 	for _, e := range r.events() {
-		s := lake.Source{Dataset: e.def.Name, Late: e.late.Load(), Withdrawn: e.withdrawn()}
-		if !e.cfg.IsQuery() {
-			gone := map[string]bool{}
-			for _, g := range e.gone {
-				gone[g.Delivery] = true
-			}
-			s.Deliveries = len(gone)
-		}
-		all = append(all, s)
+		all = append(all, lake.Source{Dataset: e.def.Name, Late: e.late.Load(), Withdrawn: e.withdrawn(year), Deliveries: e.replaced(year)})
 	}
-	for _, k := range r.since.keys {
+	for def, k := range r.since.keys {
+		if _, ok := r.written[def]; !ok {
+			continue // it is not made any more
+		}
 		all = append(all, lake.Source{Dataset: k.log.from, Added: k.added, Removed: k.gone(), Renamed: k.renamed})
 	}
 	all = slices.DeleteFunc(all, func(s lake.Source) bool { return s == lake.Source{Dataset: s.Dataset} })
@@ -314,13 +316,32 @@ func (r *nightRun) sources() []lake.Source {
 	return all
 }
 
+// widest is the days of all windows together. What sources drop of older ones is in no log.
+func (r *nightRun) widest() calendar.Days {
+	w := calendar.Windows(r.date)
+	return calendar.Days{From: min(w.Year.From, w.OneYear.From), To: r.date}
+}
+
 // withdrawn returns how many events of days that the run before had are no longer there.
-func (e *eventSet) withdrawn() (n int64) {
+func (e *eventSet) withdrawn(days calendar.Days) (n int64) {
 	if e.first || e.before == nil || e.after == nil || e.after.Days == nil {
 		return 0
 	}
 	for d, before := range e.before.Days {
-		n += max(0, before-e.after.Days[d])
+		if days.Contains(d) {
+			n += max(0, before-e.after.Days[d])
+		}
 	}
 	return n
+}
+
+// replaced returns how many deliveries of files with events of the days are gone or were changed.
+func (e *eventSet) replaced(days calendar.Days) int {
+	gone := map[string]bool{}
+	for _, g := range e.gone {
+		if !e.cfg.IsQuery() && g.Info.Groups > 0 && g.Info.To >= days.From && g.Info.From < days.To {
+			gone[g.Delivery] = true
+		}
+	}
+	return len(gone)
 }

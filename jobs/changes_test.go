@@ -11,6 +11,7 @@ import (
 
 	"github.com/usagereport/usagereport/jobs"
 	"github.com/usagereport/usagereport/sinks/lake"
+	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
 // figureOf returns a figure of what changed.
@@ -72,7 +73,7 @@ func checkChanges(t *testing.T, c *lake.Changes, before, after *jobs.Outcome, lo
 			if sum += why.By; why.By == 0 {
 				t.Errorf("%s: a reason without weight: %+v", f.Figure, why)
 			}
-			if why.Kind == lake.Unknown && (f.Unit == "rows" || f.Unit == "events") {
+			if why.Kind == lake.Unknown && (f.Unit == "rows" || f.Unit == "events" || f.Unit == "Total Unique Users") {
 				t.Errorf("%s: %+v", f.Figure, f)
 			}
 		}
@@ -211,5 +212,45 @@ func TestChangesWithoutFigures(t *testing.T) {
 	f := figureOf(t, c, "generation_log", "rows")
 	if !strings.Contains(c.Note, "figures by day") || len(f.Why) != 1 || f.Why[0] != (lake.Reason{Kind: lake.Unknown, By: 1}) {
 		t.Errorf("%+v, %+v", c, f)
+	}
+}
+
+// TestChangesOfUsers: two users who turn out to be one, one who is new and one who leaves the shorter window.
+func TestChangesOfUsers(t *testing.T) {
+	w, b := newHub(t), newBucket(t)
+	sight := func(at, email, username string) event {
+		e := event{"system_id": "s1", "interaction_type": "Mention", "observed_at": at}
+		for field, v := range map[string]string{"email": email, "username": username} {
+			if v != "" {
+				e[field] = v
+			}
+		}
+		return e
+	}
+	// Ann, and Bo of January, are there already.
+	w.seen.files["2026-11-20/b.jsonl"] = []event{
+		sight("2026-11-19T10:00:00Z", "cy@x.org", "cy"), sight("2026-11-19T10:00:00Z", "", "smith"), sight("2026-05-21T10:00:00Z", "", "spring"),
+	}
+	first := run(t, w, b, reportNight, jobs.Request{})
+	w.seen.files["2026-11-21/a.jsonl"] = []event{sight("2026-11-21T10:00:00Z", "smith@x.org", "cy"), sight("2026-11-21T10:00:00Z", "new@x.org", "")}
+	c := runRecord(t, b, run(t, w, b, reportNight.AddDate(0, 0, 1), jobs.Request{})).Changes
+	for window, want := range map[string]string{
+		"Last 6 Months": "[+1 added -1 removed -1 users found to be one]", "Last 1 Year": "[+1 added -1 users found to be one]",
+	} {
+		f := figureOf(t, c, "Usage Report ("+window+").xlsx", "Total Unique Users")
+		if got := fmt.Sprint(f.Why); got != want || c.RunID != first.Manifest.RunID || c.Note != "" {
+			t.Errorf("%s: %+v, want %s (%q)", window, f, want, c.Note)
+		}
+	}
+	// A past date published again is no night to compare with: users are told of that run only, and nothing is made up.
+	day := calendar.Civil(2026, 11, 21)
+	if _, err := newNight(t, w, b, reportNight.AddDate(0, 0, 1)).Backfill(t.Context(), calendar.Days{From: day, To: day + 1}, false); err != nil {
+		t.Fatal(err)
+	}
+	w.seen.files["2026-11-22/a.jsonl"] = []event{sight("2026-11-22T10:00:00Z", "newer@x.org", "")}
+	c = runRecord(t, b, run(t, w, b, reportNight.AddDate(0, 0, 2), jobs.Request{})).Changes
+	f := figureOf(t, c, "Usage Report (Last 1 Year).xlsx", "Total Unique Users")
+	if !strings.Contains(c.Note, "users can be compared with those of run") || fmt.Sprint(f.Why) != "[+1 not known why]" {
+		t.Errorf("after a backfill: %+v (%q)", f, c.Note)
 	}
 }

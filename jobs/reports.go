@@ -53,6 +53,9 @@ func (r *nightRun) makeReports(ctx context.Context, p *lake.Publication) (err er
 		return err
 	}
 	r.noteIdentity(collected)
+	if err := r.notePeople(ctx, collected); err != nil {
+		return err
+	}
 	r.checkEvents(collected, year)
 
 	r.night.progress().Stage("write usage reports")

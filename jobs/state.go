@@ -37,8 +37,10 @@ type state struct {
 	Zone     string             `json:"time_zone"`
 	RunID    string             `json:"run_id"` // the run that wrote it
 	Datasets map[string]*events `json:"datasets"`
-	Known    map[string]string  `json:"known"`   // per current-state dataset: the rows last seen, of today or dropped since
-	History  string             `json:"history"` // first and last days of users, from events that the sources dropped
+	Known    map[string]string  `json:"known"`               // per current-state dataset: the rows last seen, of today or dropped since
+	History  string             `json:"history"`             // first and last days of users, from events that the sources dropped
+	People   string             `json:"people,omitempty"`    // which keys are those of one user, to tell what changed
+	PeopleOf string             `json:"people_of,omitempty"` // in which run
 }
 
 // events is the state of one event dataset.
@@ -223,7 +225,7 @@ func (b *stateBlobs) save(ctx context.Context, s *state) error {
 	if err := b.put(ctx, stateIndex, data); err != nil || b.dry {
 		return err
 	}
-	named := map[string]bool{stateIndex: true, s.History: true}
+	named := map[string]bool{stateIndex: true, s.History: true, s.People: true}
 	for _, name := range s.Known {
 		named[name] = true
 	}

@@ -14,6 +14,9 @@ import (
 // maxBars is how many bars a chart of the Summary has at most: more cannot be told apart.
 const maxBars = 12
 
+// totalUsers is the label of the figure that counts everybody.
+const totalUsers = "Total Unique Users"
+
 // subject says in one line what a workbook is about.
 func (r *nightRun) subject(days calendar.Days) string {
 	return fmt.Sprintf("%s to %s (%s), run %s", days.From, days.Last(), r.zone, runID(r.date, r.time))
@@ -22,7 +25,7 @@ func (r *nightRun) subject(days calendar.Days) string {
 // summaryFigures are the figures of the Summary in their order: users by how they are identified, then the rest.
 func summaryFigures(report *integration.Report) []workbook.Figure {
 	f := report.Figures
-	out := []workbook.Figure{{Label: "Total Unique Users", N: f.Users.All}}
+	out := []workbook.Figure{{Label: totalUsers, N: f.Users.All}}
 	for b, n := range f.Users.Buckets {
 		out = append(out, workbook.Figure{Label: identity.Bucket(b).String(), N: n, Level: 1})
 	}

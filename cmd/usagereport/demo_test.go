@@ -150,6 +150,20 @@ func (d *demoDir) runs(t *testing.T) {
 	if rec.SnapshotDate != "2026-11-21" || rec.Status != "published" || rec.ExitCode != 0 || len(rec.Logs) != 6 {
 		t.Errorf("the record: %+v", rec)
 	}
+	invoke(t, "runs", "--config", d.config, "--run", rec.RunID).want(t, 0, "run "+rec.RunID+": published", "what changed since run", "snapshot 2026-11-20",
+		"generation_log, rows:", "the window reached new days (1 day)", "publish:", "quality: runs/quality/")
+	invoke(t, "runs", "--config", d.config, "--date", "2026-11-20").want(t, 0, "snapshot 2026-11-20", "there is no earlier snapshot")
+	invoke(t, "runs", "--config", d.config, "--quality").want(t, 0, "quality of run "+rec.RunID, "logins:", "generations:", "the newest day")
+	got = invoke(t, "runs", "--config", d.config, "--quality", "--date", "2026-11-21", "--json")
+	got.want(t, 0)
+	var q lake.Quality
+	if err := json.Unmarshal([]byte(got.stdout), &q); err != nil || q.RunID != rec.RunID || len(q.Volumes) == 0 {
+		t.Errorf("the quality report: %+v, %v", q, err)
+	}
+	invoke(t, "runs", "--config", d.config, "--run", "nobody").want(t, jobs.ExitConfig, `--run "nobody"`, "usagereport runs")
+	invoke(t, "runs", "--config", d.config, "--date", "2020-01-01").want(t, jobs.ExitConfig, "--date 2020-01-01")
+	invoke(t, "runs", "--config", d.config, "--date", "2020-01-01", "--run", "x").want(t, jobs.ExitConfig, "--run and --date")
+	invoke(t, "runs", "--config", d.config, "--date", "yesterday").want(t, jobs.ExitConfig, "--date", "2026-11-21")
 }
 
 // rewritten writes the demo's config with texts replaced, beside it, and returns its path.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -108,73 +107,6 @@ other.`,
 	configFlag(c, &path)
 	c.Flags().StringVar(&date, "date", "", "the snapshot date (default: the newest)")
 	return c
-}
-
-func newRuns() *cobra.Command {
-	var path string
-	var last int
-	var asJSON bool
-	c := &cobra.Command{
-		Use:   "runs",
-		Short: "Show the history of runs",
-		Example: `  usagereport runs --config usagereport.yaml
-  usagereport runs --config usagereport.yaml --last 1 --json | jq .`,
-		RunE: func(c *cobra.Command, _ []string) (err error) {
-			if last < 1 {
-				return fmt.Errorf("%w: --last %d: expected 1 or more", errUsage, last)
-			}
-			n, err := openNight(c, path)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, n.Lake.Close()) }()
-			w := c.OutOrStdout()
-			t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-			if !asJSON {
-				fmt.Fprintln(t, "RUN\tDATE\tSTATUS\tSECONDS\tROWS READ\tREJECTED\tROWS PUBLISHED\tERROR")
-			}
-			shown := 0
-			for rec, err := range n.Lake.Runs(c.Context()) {
-				if err != nil {
-					return err
-				}
-				if shown++; shown > last {
-					break
-				}
-				if asJSON {
-					fmt.Fprintf(w, "%s\n", rec.Data)
-					continue
-				}
-				r, err := rec.Record()
-				if err != nil {
-					return err
-				}
-				var read, rejected, rows int64
-				for _, d := range r.Datasets {
-					read, rejected = read+d.Read, rejected+d.Rejected
-				}
-				for _, l := range r.Logs {
-					rows += l.Rows
-				}
-				fmt.Fprintf(t, "%s\t%s\t%s\t%.1f\t%s\t%s\t%s\t%.80s\n", r.RunID, r.SnapshotDate, r.Status, r.Seconds,
-					grouped(read), grouped(rejected), grouped(rows), firstLine(r.Error))
-			}
-			if shown == 0 && !asJSON {
-				fmt.Fprintln(w, "no runs yet")
-				return nil
-			}
-			return t.Flush()
-		},
-	}
-	configFlag(c, &path)
-	c.Flags().IntVar(&last, "last", 20, "how many runs to show, newest first")
-	c.Flags().BoolVar(&asJSON, "json", false, "the whole records, one JSON object a run")
-	return c
-}
-
-func firstLine(s string) string {
-	line, _, _ := strings.Cut(s, "\n")
-	return line
 }
 
 func newSchema() *cobra.Command {
