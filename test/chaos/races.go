@@ -191,9 +191,10 @@ func (h *harness) intrude(ctx context.Context, l *place, dice *rand.Rand) (ends 
 	return ends, errors.Join(err, endErr)
 }
 
-// pausing is a plan to stop in a step, with the lease taken.
+// pausing is a plan to stop in a step, with the lease taken. Not late in it: how much a step does is not the same each time.
 func (h *harness) pausing(kind string, a action, s step, dice *rand.Rand) plan {
 	p := h.at(kind, a, s, dice)
+	p.nth = (p.nth + 1) / 2
 	if s == stepLease {
 		p.nth = 2
 	}

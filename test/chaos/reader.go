@@ -38,7 +38,7 @@ func startReader(ctx context.Context, l *place, legal ...objects) *reader {
 			r.rounds++
 			select {
 			case <-ctx.Done():
-			case <-time.After(2 * time.Millisecond):
+			case <-time.After(10 * time.Millisecond): // leaves the machine to those who are read from
 			}
 		}
 	}()
