@@ -140,8 +140,18 @@ func (f *filter) narrow(fits []bool, rec arrow.Record, wanted func(string) bool,
 				any[row] = any[row] || fits[row] && !col.IsNull(row) && v[col.GetValueIndex(row)]
 			}
 		case *array.String:
+			known := map[string]bool{} // the same values come again and again; folding one costs more than looking it up
 			for row := range fits {
-				any[row] = any[row] || fits[row] && !col.IsNull(row) && wanted(col.Value(row))
+				if any[row] || !fits[row] || col.IsNull(row) {
+					continue
+				}
+				v := col.Value(row)
+				fit, ok := known[v]
+				if !ok {
+					fit = wanted(v)
+					known[v] = fit
+				}
+				any[row] = fit
 			}
 		default:
 			return fmt.Errorf("%s is %s, expected text", name, col.DataType())

@@ -69,9 +69,13 @@ func textOrOther(mem memory.Allocator, f dictionary.Field, rows []row, coded boo
 // textByCode makes a dictionary column whose values stand in another order than that of their first rows.
 func textByCode(mem memory.Allocator, name string, rows []row) arrow.Array {
 	var values []string
+	place := map[string]int{}
 	for _, r := range rows {
-		if v, ok := r[name].(string); ok && !slices.Contains(values, v) {
-			values = append(values, v)
+		if v, ok := r[name].(string); ok {
+			if _, ok := place[v]; !ok {
+				place[v] = len(values)
+				values = append(values, v)
+			}
 		}
 	}
 	slices.Reverse(values)
@@ -81,7 +85,7 @@ func textByCode(mem memory.Allocator, name string, rows []row) arrow.Array {
 	text.AppendValues(values, nil)
 	for _, r := range rows {
 		if v, ok := r[name].(string); ok {
-			codes.Append(int32(slices.Index(values, v)))
+			codes.Append(int32(len(values) - 1 - place[v]))
 		} else {
 			codes.AppendNull()
 		}
