@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/usagereport/usagereport/admin/pages"
@@ -32,5 +33,34 @@ func TestSamples(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkPages renders every page with something on it.
+func BenchmarkPages(b *testing.B) {
+	p := newPages(b)
+	for _, s := range samples(plain) {
+		if strings.Contains(s.name, "-") {
+			continue
+		}
+		b.Run(s.name, func(b *testing.B) {
+			var w bytes.Buffer
+			b.ReportAllocs()
+			for b.Loop() {
+				w.Reset()
+				if err := s.render(p, &w); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.SetBytes(int64(w.Len()))
+		})
+	}
+}
+
+// BenchmarkNew is what a start costs.
+func BenchmarkNew(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		newPages(b)
 	}
 }
