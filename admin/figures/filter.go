@@ -127,7 +127,7 @@ func (f *filter) rows(rec arrow.Record) ([]int, error) {
 
 // narrow leaves those rows that have a value that is wanted in any of the columns.
 func (f *filter) narrow(fits []bool, rec arrow.Record, wanted func(string) bool, columns ...string) error {
-	any := make([]bool, len(fits))
+	found := make([]bool, len(fits))
 	for _, name := range columns {
 		i := dictionary.AuditLog.Index(name)
 		switch col := rec.Column(i).(type) {
@@ -137,12 +137,12 @@ func (f *filter) narrow(fits []bool, rec arrow.Record, wanted func(string) bool,
 				return fmt.Errorf("%s: %w", name, err)
 			}
 			for row := range fits {
-				any[row] = any[row] || fits[row] && !col.IsNull(row) && v[col.GetValueIndex(row)]
+				found[row] = found[row] || fits[row] && !col.IsNull(row) && v[col.GetValueIndex(row)]
 			}
 		case *array.String:
 			known := map[string]bool{} // the same values come again and again; folding one costs more than looking it up
 			for row := range fits {
-				if any[row] || !fits[row] || col.IsNull(row) {
+				if found[row] || !fits[row] || col.IsNull(row) {
 					continue
 				}
 				v := col.Value(row)
@@ -151,13 +151,13 @@ func (f *filter) narrow(fits []bool, rec arrow.Record, wanted func(string) bool,
 					fit = wanted(v)
 					known[v] = fit
 				}
-				any[row] = fit
+				found[row] = fit
 			}
 		default:
 			return fmt.Errorf("%s is %s, expected text", name, col.DataType())
 		}
 	}
-	copy(fits, any)
+	copy(fits, found)
 	return nil
 }
 

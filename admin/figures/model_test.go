@@ -139,8 +139,8 @@ func (l *logs) answer(q Query) *Usage {
 	}
 	u := &Usage{Window: l.window, From: q.From, To: q.To}
 	users, logins, generations := in(l.users), in(l.logins), in(l.generations)
-	seats := map[string]bool{}
-	u.Totals, seats = totals(l, logins, generations, q.From, q.To)
+	now, seats := totals(l, logins, generations, q.From, q.To)
+	u.Totals = now
 	from, to := dayNumber(q.From), dayNumber(q.To)
 	if n := to - from + 1; from-n >= dayNumber(l.window.From) {
 		before, _ := totals(l, logins, generations, dateOf(from-n), dateOf(from-1))

@@ -12,12 +12,11 @@ import (
 	"log"
 	"math/rand/v2"
 	"net/url"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
-	_ "gocloud.dev/blob/fileblob" // lakes of other kinds need their driver here
+	_ "gocloud.dev/blob/fileblob" //nolint:depguard // a program of its own, over a lake in a folder; of other kinds it knows none
 
 	"github.com/usagereport/usagereport/admin/figures"
 	"github.com/usagereport/usagereport/sinks/lake"
@@ -180,7 +179,7 @@ func show(answers []answer, took time.Duration, o options) {
 		names = append(names, name)
 	}
 	slices.Sort(names)
-	fmt.Fprintf(os.Stdout, "\n%d clients, %d requests, %.0f a second\n%-36s %6s %9s %9s %9s %9s %9s\n",
+	fmt.Printf("\n%d clients, %d requests, %.0f a second\n%-36s %6s %9s %9s %9s %9s %9s\n",
 		o.clients, len(answers), float64(len(answers))/took.Seconds(), "route", "n", "p50 ms", "p90 ms", "p99 ms", "max ms", "KiB")
 	for _, name := range names {
 		all := byRoute[name]
