@@ -4,7 +4,6 @@
 
 (() => {
   if (!window.echarts) return;
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
   const whole = new Intl.NumberFormat("en");
   const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 
@@ -76,7 +75,7 @@
     for (const { chart, data } of charts) chart.setOption(option(data, now), true);
   };
   draw();
-  dark.addEventListener("change", draw);
+  for (const query of ["(prefers-color-scheme: dark)", "print"]) window.matchMedia(query).addEventListener("change", draw);
   const resized = new ResizeObserver((entries) => {
     for (const { target } of entries) charts.find((c) => c.plot === target)?.chart.resize();
   });
