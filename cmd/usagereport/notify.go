@@ -49,7 +49,7 @@ func nightly(ctx context.Context, n *jobs.Night, req jobs.Request, told *notify.
 	wg.Go(func() { signals.end(ctx, n, stages, out, failure) })
 	run := notify.Run{ID: id, Date: req.Date.String(), Time: req.RunTime, Lake: n.Lake.Name(), Err: failure, Stopped: stopped}
 	if out != nil {
-		run.Took, run.Published = out.Took, out.Published
+		run.Took, run.Published, run.Missing = out.Took, out.Published, out.Manifest.Missing()
 	}
 	notify.New(n.Config, n.Version, n.Log).Tell(ctx, n.Lake, told, run)
 	wg.Wait()

@@ -93,6 +93,9 @@ func printOutcome(w io.Writer, n *jobs.Night, out *jobs.Outcome) {
 	}
 	fmt.Fprintf(w, "%s snapshot %s to %s in %s (run %s)\n\n", verb, m.SnapshotDate, n.Lake.Name(), out.Took.Round(time.Millisecond), m.RunID)
 
+	for _, d := range m.Missing() {
+		fmt.Fprintf(w, "  The %s part is missing since %s: %s\n\n", d.Name, d.Since, d.Reason)
+	}
 	printPublished(w, &m)
 	printUsers(w, &m)
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)

@@ -18,6 +18,7 @@ import (
 	"github.com/usagereport/usagereport/jobs"
 	"github.com/usagereport/usagereport/jobs/notify"
 	"github.com/usagereport/usagereport/jobs/schedule"
+	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/transforms/calendar"
 )
 
@@ -79,7 +80,7 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	s := schedule.Scheduler{
 		Times: schedule.NewTimes(spec, cfg.Location(), delay), CatchUpDays: cfg.Schedule.CatchUpDays,
 		Deadline: cfg.Schedule.Deadline, Grace: cfg.Schedule.GracePeriod, Now: d.night.Now,
-		Published: d.published, Run: d.run, Kind: kindOf, Tell: d.tell, Log: log,
+		Published: d.published, Lacking: d.lacking, Run: d.run, Kind: kindOf, Tell: d.tell, Log: log,
 	}
 	if path := cfg.Schedule.StatusFile; path != "" {
 		if err := writeStatus(path, d.health.Healthy()); err != nil {
@@ -115,12 +116,32 @@ func (d *daemon) published(ctx context.Context) ([]calendar.Date, error) {
 	return dates, nil
 }
 
-// run makes one date, with the config as it is now.
+// lacking returns the parts that a published date lacks.
+func (d *daemon) lacking(ctx context.Context, date calendar.Date) (parts []string, err error) {
+	m, err := d.night.Lake.Manifest(ctx, lake.Date(date.String()))
+	if errors.Is(err, lake.ErrNoSnapshot) || errors.Is(err, lake.ErrCorrupt) {
+		return nil, nil // verify tells what is wrong with it
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, part := range m.Missing() {
+		parts = append(parts, part.Name)
+	}
+	return parts, nil
+}
+
+// run makes one date, with the config as it is now. What stands in part is made anew when it can be made as a whole: the parts
+// that it has need no second run.
 func (d *daemon) run(ctx context.Context, date calendar.Date) error {
 	d.reload(ctx)
+	parts, err := d.lacking(ctx, date)
+	if err != nil {
+		return err
+	}
 	n := *d.night
 	n.Config = d.current
-	_, err := nightly(ctx, &n, jobs.Request{Date: &date}, &d.word)
+	_, err = nightly(ctx, &n, jobs.Request{Date: &date, Whole: len(parts) > 0}, &d.word)
 	return err
 }
 
@@ -150,6 +171,9 @@ func sameService(a, b *config.Config) bool {
 
 // kindOf tells from the exit code that a run would end with whether it is worth another try.
 func kindOf(err error) schedule.Kind {
+	if errors.Is(err, jobs.ErrPartial) {
+		return schedule.Partial
+	}
 	switch jobs.ExitCode(err) {
 	case jobs.ExitLease:
 		return schedule.Held

@@ -12,6 +12,7 @@ import (
 // unreachable is a config whose sources nobody answers for, and whose URLs carry secrets in every way there is.
 const unreachable = `
 lake: { bucket: "file:lake?create_dir=true" }
+retry: { budget: 0s }
 sources:
   app:    { url: "postgres://report:${SECRET_PASSWORD}@127.0.0.1:1/app?connect_timeout=5" }
   other:  { url: "mysql://report:literal-hunter2@127.0.0.1:1/app" }

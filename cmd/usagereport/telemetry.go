@@ -22,6 +22,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/usagereport/usagereport/jobs"
+	"github.com/usagereport/usagereport/sinks/lake"
 )
 
 const scope = "github.com/usagereport/usagereport"
@@ -144,6 +145,18 @@ func measure(ctx context.Context, m metric.Meter, out *jobs.Outcome, code attrib
 	gauge("usagereport.run.duration", "ms", "How long the last run took.", out.Took.Milliseconds())
 	if out.Published {
 		gauge("usagereport.run.published", "s", "The run time of the last snapshot that was published, since 1970.", out.Manifest.RunTime.Unix())
+	}
+	for _, r := range out.Retries {
+		of := attribute.String("usagereport.operation", r.Operation)
+		gauge("usagereport.run.retries", "{retry}", "How often the last run tried an operation again.", int64(r.Times), of)
+		gauge("usagereport.run.waited", "ms", "How long the last run waited before it tried an operation again, in all.", int64(r.Seconds*1000), of)
+	}
+	for _, p := range out.Manifest.Domains {
+		missing := int64(0)
+		if p.Status == lake.DomainMissing {
+			missing = 1
+		}
+		gauge("usagereport.part.missing", "1", "1 if the last snapshot lacks a part, since its sources were down.", missing, attribute.String("usagereport.part", p.Name))
 	}
 	for _, d := range out.Manifest.Datasets {
 		of := attribute.String("usagereport.dataset", d.Name)

@@ -14,6 +14,7 @@ import (
 	"github.com/usagereport/usagereport/config"
 	"github.com/usagereport/usagereport/jobs"
 	"github.com/usagereport/usagereport/jobs/internal/deliver"
+	"github.com/usagereport/usagereport/sinks/lake"
 )
 
 // message is what is told: the JSON that webhooks get, of which text is for people. docs/operations.md describes it.
@@ -34,11 +35,19 @@ type data struct {
 	ExitCode     int       `json:"exit_code"`
 	Error        string    `json:"error,omitempty"` // its first lines
 	Advice       string    `json:"advice,omitempty"`
+	Missing      []part    `json:"missing,omitempty"` // the parts that the snapshot lacks
 	Docs         string    `json:"documentation"`
 	Seconds      float64   `json:"seconds"`
 	Lake         string    `json:"lake"`
 	Program      string    `json:"program_version"`
 	Failures     *Streak   `json:"failures,omitempty"` // that a recovery ends
+}
+
+// part is a part of a snapshot that is missing, and since which date.
+type part struct {
+	Name  string    `json:"name"`
+	Since lake.Date `json:"missing_since"`
+	Last  lake.Date `json:"last_published,omitempty"`
 }
 
 const docs = "https://github.com/usagereport/usagereport/blob/main/docs/operations.md"
@@ -59,10 +68,33 @@ func (n *Notifier) failed(run Run, code int) message {
 		m.Type = "run.incomplete"
 		headline = fmt.Sprintf("usagereport: the run of %s published, but not without an error (exit code %d)", run.Date, code)
 	}
+	m.Data.Docs, m.Data.Advice = docs+"#what-to-do-when-a-run-fails", advice[code]
+	var names []string
+	for _, d := range run.Missing {
+		if !run.Published {
+			break
+		}
+		names = append(names, d.Name)
+		m.Data.Missing = append(m.Data.Missing, part{d.Name, d.Since, d.Last})
+	}
+	if len(names) > 0 {
+		headline = fmt.Sprintf("usagereport: the run of %s published without its %s part (exit code %d)", run.Date, strings.Join(names, " and "), code)
+		m.Data.Docs, m.Data.Advice = docs+"#when-something-is-down", partialAdvice
+	}
 	m.Data.ExitCode, m.Data.Error = code, firstLines(n.cfg.Scrub(run.Err.Error()))
-	m.Data.Advice, m.Data.Docs = advice[code], docs+"#what-to-do-when-a-run-fails"
-	return m.say(headline, m.Data.Error, m.Data.Advice)
+	since := ""
+	for _, p := range m.Data.Missing {
+		since += fmt.Sprintf("The %s part is missing since %s", p.Name, p.Since)
+		if p.Last != "" {
+			since += fmt.Sprintf("; the newest date that has it is %s", p.Last)
+		}
+		since += ".\n"
+	}
+	return m.say(headline, strings.TrimSpace(since), m.Data.Error, m.Data.Advice)
 }
+
+const partialAdvice = "Everything else is there. `usagereport schedule` makes the date again until it is whole or a newer one is due; " +
+	"else start the run again once the source is back."
 
 func (n *Notifier) recovered(run Run, s Streak) message {
 	m := n.about(run)

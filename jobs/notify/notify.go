@@ -5,6 +5,7 @@ package notify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
@@ -30,6 +31,7 @@ type Run struct {
 	Lake      string // its name as messages show it
 	Took      time.Duration
 	Published bool
+	Missing   []lake.Domain // the parts that the snapshot lacks since their sources were down
 	Err       error
 	Stopped   bool // somebody told the program to end, so that Err is no failure
 }
@@ -100,7 +102,9 @@ func (n *Notifier) news(ctx context.Context, history History, told *Told, run Ru
 	case code == jobs.ExitLease || run.Err != nil && run.Stopped:
 		return message{}, Told{}, false
 	case run.Err != nil:
-		if told.failing && told.date == run.Date && told.code == code && told.published == run.Published {
+		// Of a date that was published in part, later tries publish nothing as long as they fail.
+		same := told.published == run.Published || told.published && errors.Is(run.Err, jobs.ErrPartial)
+		if told.failing && told.date == run.Date && told.code == code && same {
 			told.streak.add(run.ID, run.Time)
 			return message{}, Told{}, false
 		}

@@ -130,6 +130,8 @@ func (f *fixture) run(t *testing.T, told *Told, r Run) {
 		status = "cancelled"
 	case r.Err != nil && !r.Published:
 		status = "failed"
+	case errors.Is(r.Err, jobs.ErrPartial):
+		status = "partial"
 	}
 	rec := lake.RunRecord{RunID: r.ID, SnapshotDate: lake.Date(r.Date), RunTime: r.Time, Status: status, ExitCode: jobs.ExitCode(r.Err)}
 	if err := f.lake.PutRun(t.Context(), r.ID, rec); err != nil {
@@ -174,17 +176,21 @@ func TestPayloads(t *testing.T) {
 	cfg := load(t, "notify: { webhooks: [{ url: \"${URL}\" }] }\n", map[string]string{"URL": box.URL + "/services/T1/B2"})
 	partial := at(5, errors.New("sync_events: source unreachable: the integration domain was left out"))
 	partial.Published = true
+	inPart := at(9, fmt.Errorf("%w: 2026-11-22 was published without its integration part: source unreachable: dial tcp hub:5432", jobs.ErrPartial))
+	inPart.Published = true
+	inPart.Missing = []lake.Domain{{Name: "integration", Status: lake.DomainMissing, Reason: "source unreachable", Since: "2026-11-21", Last: "2026-11-20"}}
 	f := newFixture(t, cfg)
 	f.run(t, &f.told, at(0, errors.New("members: 12 rows: different rows with one key: <!channel> & <b>")))
 	f.run(t, &f.told, partial)
 	f.run(t, &f.told, at(6, errCheck))
 	f.run(t, &f.told, at(7, fmt.Errorf("%w: sources.app: password authentication failed", config.ErrInvalid)))
 	f.run(t, &f.told, at(8, nil))
+	f.run(t, &f.told, inPart)
 	got := box.all()
-	if len(got) != 5 {
+	if len(got) != 6 {
 		t.Fatalf("%d messages\n%s", len(got), f.log)
 	}
-	for i, name := range []string{"failed", "incomplete", "check", "config", "recovered"} {
+	for i, name := range []string{"failed", "incomplete", "check", "config", "recovered", "partial"} {
 		r := got[i]
 		if r.method != http.MethodPost || r.path != "/services/T1/B2" || r.header.Get("Content-Type") != "application/json" || r.header.Get("User-Agent") != "usagereport/1.0.0" {
 			t.Errorf("%s: %s %s %v", name, r.method, r.path, r.header)
@@ -214,7 +220,10 @@ func TestWhatIsTold(t *testing.T) {
 	nextDay.Date = "2026-11-23"
 	partial := at(1, errDown)
 	partial.Published = true
+	inPart := at(1, fmt.Errorf("%w: %w", jobs.ErrPartial, errDown))
+	inPart.Published = true
 	for name, steps := range map[string][]step{
+		"in part, then whole":       {{inPart, "run.incomplete"}, {at(3, nil), "run.recovered"}},
 		"a night like any other":    {{at(0, nil), ""}, {at(1, nil), ""}},
 		"a failure, then none":      {{at(0, errDown), "run.failed"}, {at(1, nil), "run.recovered"}, {at(2, nil), ""}},
 		"another failure":           {{at(0, errDown), "run.failed"}, {at(1, errCheck), "run.failed"}, {at(2, nil), "run.recovered"}},
@@ -286,6 +295,26 @@ func TestAFailureIsToldOnce(t *testing.T) {
 	}
 	if s := m.Data.Failures; s == nil || s.Runs != 6 || s.First != at(0, nil).ID || !s.Since.Equal(noon) {
 		t.Errorf("recovered from %+v", s)
+	}
+}
+
+// A date that was published in part and is tried again in vain, as a whole, is no news.
+func TestAPartIsToldOnce(t *testing.T) {
+	box := newLetterbox(t, nil)
+	f := newFixture(t, load(t, "notify: { webhooks: [{ url: \"${URL}\" }] }\n", map[string]string{"URL": box.URL}))
+	err := fmt.Errorf("%w: %w", jobs.ErrPartial, errDown)
+	first := at(0, err)
+	first.Published = true
+	f.run(t, &f.told, first)
+	for i := range 4 {
+		f.run(t, &f.told, at(1+i, err))
+	}
+	f.run(t, &f.told, at(5, nil))
+	if n := len(box.all()); n != 2 {
+		t.Errorf("%d messages, want one of the part and one of the recovery", n)
+	}
+	if s := f.told; s.failing {
+		t.Errorf("remembers %+v", s)
 	}
 }
 
