@@ -76,11 +76,13 @@ func (p *part[T]) current() *view[T] {
 	return p.ready
 }
 
-// justFailed says whether loading this snapshot failed a moment ago, so that it is not tried again by every request.
+// justFailed says whether loading this snapshot failed a moment ago, or for a reason that stays: then it is not tried again by
+// every request.
 func (p *part[T]) justFailed(r *Reader, newest *publication) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.failed == newest.sum && r.now().Sub(p.failedAt) < r.refresh
+	stays := errors.Is(p.failure, ErrTooLarge) || errors.Is(p.failure, ErrNotPublished)
+	return p.failed == newest.sum && (stays || r.now().Sub(p.failedAt) < r.refresh)
 }
 
 func (p *part[T]) lastFailure() error {
@@ -141,13 +143,6 @@ func (p *part[T]) forget() {
 		p.ready.value.drop()
 		p.ready = nil
 	}
-}
-
-// wanted says whether anybody ever got the part.
-func (p *part[T]) wanted() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.ready != nil
 }
 
 // unavailable makes an error of reading the bucket one that callers know.

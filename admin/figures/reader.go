@@ -260,8 +260,8 @@ func levelOf(err error) slog.Level {
 	return slog.LevelInfo
 }
 
-// Follow looks for a new snapshot every now and then, and loads what was asked for of the one before, until ctx ends. So the
-// first visitor of the morning meets the night's figures. It is optional.
+// Follow looks for a new snapshot every now and then, and loads it, until ctx ends. So neither the first visitor after a start
+// nor that of the morning waits. It is optional.
 func (r *Reader) Follow(ctx context.Context, every time.Duration) {
 	for {
 		r.follow(ctx)
@@ -279,15 +279,11 @@ func (r *Reader) follow(ctx context.Context) {
 	if err != nil {
 		return // look has told
 	}
-	if r.usage.wanted() {
-		if v, err := r.usage.get(ctx, r, newest); err == nil {
-			v.value.drop()
-		}
+	if v, err := r.usage.get(ctx, r, newest); err == nil {
+		v.value.drop()
 	}
-	if r.audit.wanted() {
-		if v, err := r.audit.get(ctx, r, newest); err == nil {
-			v.value.drop()
-		}
+	if v, err := r.audit.get(ctx, r, newest); err == nil {
+		v.value.drop()
 	}
 }
 

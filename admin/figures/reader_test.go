@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -360,9 +361,21 @@ func TestTooLarge(t *testing.T) {
 	f := newFixture(t)
 	f.publish(published{date: "2026-11-21", logs: usageLogs(nil, nil, []row{generation("w", "u", "2026-11-10", 3)}), zips: []string{"Usage Logs.zip"}})
 	r := f.reader(Options{MaxBytes: 10})
-	if _, err := r.Usage(t.Context(), Query{}); !errors.Is(err, ErrTooLarge) {
-		t.Errorf("%v, expected ErrTooLarge", err)
+	for range 2 {
+		if _, err := r.Usage(t.Context(), Query{}); !errors.Is(err, ErrTooLarge) {
+			t.Errorf("%v, expected ErrTooLarge", err)
+		}
+		f.pass(6 * time.Second)
 	}
+	hook := func(c sinktest.Call) error {
+		if strings.Contains(c.Key, "/logs/") {
+			t.Errorf("%+v: it will not become smaller", c)
+		}
+		return nil
+	}
+	f.hook.Store(&hook)
+	r.follow(t.Context())
+	r.work.Wait()
 	if _, err := r.Workspaces(t.Context()); err != nil {
 		t.Error(err)
 	}
@@ -411,39 +424,27 @@ func TestAnswersAreKept(t *testing.T) {
 	}
 }
 
-// Follow loads what was asked for once, without any request, and ends with its context.
+// Follow loads what is there, and what comes, without any request, and ends with its context.
 func TestFollow(t *testing.T) {
 	f := newFixture(t)
 	r := f.reader(Options{})
 	events := []row{{"event_id": "e", "occurred_at": time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC), "action": "member.added"}}
-	publish := func(date lake.Date) {
+	r.follow(t.Context()) // nothing is there
+	for _, date := range []lake.Date{"2026-11-20", "2026-11-21"} {
 		logs := usageLogs(nil, nil, []row{generation("w", "u", "2026-11-10", 1)})
 		logs[dictionary.AuditLog] = events
 		f.publish(published{date: date, logs: logs})
-	}
-	r.follow(t.Context())
-	publish("2026-11-20")
-	f.pass(time.Minute)
-	r.follow(t.Context())
-	r.work.Wait()
-	if r.usage.wanted() || r.audit.wanted() {
-		t.Error("what nobody asked for was loaded")
-	}
-	_, err := r.Usage(t.Context(), Query{})
-	f.must(err)
-	_, err = r.Audit(t.Context(), AuditQuery{})
-	f.must(err)
-	publish("2026-11-21")
-	for range 2 { // looks, then loads
-		f.pass(time.Minute)
-		r.follow(t.Context())
-		r.work.Wait()
-	}
-	usage, audit := r.usage.current(), r.audit.current()
-	defer usage.value.drop()
-	defer audit.value.drop()
-	if usage.manifest.SnapshotDate != "2026-11-21" || audit.manifest.SnapshotDate != "2026-11-21" {
-		t.Errorf("loaded are %s and %s", usage.manifest.SnapshotDate, audit.manifest.SnapshotDate)
+		for range 2 { // looks, then loads
+			f.pass(time.Minute)
+			r.follow(t.Context())
+			r.work.Wait()
+		}
+		usage, audit := r.usage.current(), r.audit.current()
+		if usage.manifest.SnapshotDate != date || audit.manifest.SnapshotDate != date {
+			t.Errorf("loaded are %s and %s, expected %s", usage.manifest.SnapshotDate, audit.manifest.SnapshotDate, date)
+		}
+		usage.value.drop()
+		audit.value.drop()
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
