@@ -69,17 +69,18 @@ type accessRow struct {
 	Sent    int64
 }
 
-// Rows returns the records in words.
-func (v AccessLogView) Rows() []accessRow {
-	rows := make([]accessRow, len(v.Records))
-	for i, r := range v.Records {
+// accessRows returns the records in words.
+func accessRows(records []lake.AccessRecord) []accessRow {
+	rows := make([]accessRow, len(records))
+	for i, r := range records {
 		rows[i] = accessRowOf(r)
 	}
 	return rows
 }
 
 func accessRowOf(r lake.AccessRecord) accessRow {
-	row := accessRow{AccessRecord: r, Did: words(string(r.Kind)), Outcome: "Done", Refused: r.Status >= http.StatusBadRequest || r.Kind == lake.AccessSignInRefused}
+	row := accessRow{AccessRecord: r, Did: words(string(r.Kind)), Outcome: "Done"}
+	row.Refused = r.Status >= http.StatusBadRequest || r.Kind == lake.AccessSignInRefused
 	switch r.Kind {
 	case lake.AccessDownload:
 		row.Did = "Downloaded " + downloadName(r)

@@ -147,7 +147,8 @@ func rankingsOf(u *figures.Usage) []ranking {
 	}
 	users := ranking{
 		ID: "users", Title: "Top users", First: "User", Empty: "Nobody generated anything in these days.",
-		Note: plural(u.Totals.Users, "user", "users") + " in all; " + plural(u.Totals.WithoutUser, "generation", "generations") + " of nobody, as calls of the API may be",
+		Note: plural(u.Totals.Users, "user", "users") + " in all; " +
+			plural(u.Totals.WithoutUser, "generation", "generations") + " of nobody, as calls of the API may be",
 	}
 	for _, p := range u.Users {
 		users.Rows = append(users.Rows, rankingRow{nameOr(p.Name, nameOr(p.Email, p.ID)), p.Email, p.Generations, shareOf(p.Generations, u.Users[0].Generations)})

@@ -8,15 +8,14 @@
 //	                         form-action 'self'; base-uri 'none'; frame-ancestors 'none'
 //
 // All text in a view is plain text: the templates escape it. URLs in a view are local ones that the caller made, a path
-// with its query; parameters of forms are those of the struct tags and comments here.
+// with its query.
 //
 // What forms send:
 //
-//	POST /signin    key, return                                        ([SignIn])
+//	POST /signin    key, return                                        ([Pages.SignIn])
 //	POST /signout                                                      (every page with somebody signed in)
 //	POST /theme     theme=system|light|dark, return                    (every page); keep it in a cookie, redirect to return (303)
-//	GET  /licenses  –
-//	GET  /audit-log workspace_id, action (repeated), person, from, to  ([AuditLog]); view=access, from, to ([AccessLog])
-//	GET  /usage     workspace_id, from, to                             ([Usage])
+//	GET  /audit-log workspace_id, action (repeated), person, from, to  ([Pages.AuditLog]); view=access, from, to ([Pages.AccessLog])
+//	GET  /usage     workspace_id, from, to                             ([Pages.Usage])
 //	GET             every URL of a download, such as AuditLogView.CSV: its query is sent again as fields of a form
 package pages

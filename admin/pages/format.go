@@ -26,7 +26,7 @@ func (p *Pages) funcs() template.FuncMap {
 
 		"theme": theme, "scheme": scheme, "themes": themes,
 		"form": formOf, "export": exportOf, "chosen": chosen, "last": last, "problems": problemsTitle,
-		"summary": summaryOf, "window": windowOf, "people": anybody, "status": statusOf, "check": checkOf,
+		"summary": summaryOf, "exportRows": exportRows, "accessRows": accessRows, "window": windowOf, "people": anybody, "status": statusOf, "check": checkOf,
 		"sums": sumsOf, "runURL": RunURL, "title": titleOf, "seconds": seconds, "changeRows": changeRows, "unit": unitOf, "reason": reasonOf,
 		"errorWords": errorWords, "wait": wait, "usage": usageOf,
 	}

@@ -49,10 +49,10 @@ func (f form) URL() string {
 	return f.Path + "?" + q.Encode()
 }
 
-// Earlier returns the exports of past dates, newest first.
-func (v LicensesView) Earlier() []exportRow {
+// exportRows puts the exports of a date in one row. They come with the newest date first.
+func exportRows(archives []figures.Archive) []exportRow {
 	var rows []exportRow
-	for _, a := range v.Archives.Earlier {
+	for _, a := range archives {
 		if n := len(rows); n == 0 || rows[n-1].Date != a.Date {
 			rows = append(rows, exportRow{Date: a.Date, Made: a})
 		}

@@ -1,6 +1,27 @@
 package pages
 
-import "net/http"
+import (
+	"io"
+	"net/http"
+	"time"
+)
+
+// ErrorView is a page that says what went wrong and what to do.
+type ErrorView struct {
+	Frame   Frame
+	Status  int           // of HTTP
+	Title   string        // empty: what the status is called here
+	Detail  string        // a sentence or two; empty: what is said for the status
+	Missing []string      // what the person lacks, of a 403, such as "role Administrator"
+	Wait    time.Duration // until trying again makes sense; 0: not said
+	Retry   string        // URL to try again; empty: no button
+	Request string        // id of the request, for whoever looks into it
+}
+
+// Error writes a page that says what went wrong.
+func (p *Pages) Error(w io.Writer, v ErrorView) error {
+	return p.write(w, "error.html", v.Frame, v)
+}
 
 // said is what an error page says.
 type said struct{ Title, Detail string }
