@@ -96,15 +96,6 @@ func (p *params) texts(name string) []string {
 	return slices.DeleteFunc(slices.Clone(p.values[name]), func(v string) bool { return v == "" })
 }
 
-// required returns the value of a parameter that must be given.
-func (p *params) required(name, expected string) string {
-	v := p.text(name)
-	if v == "" {
-		p.fail(badParameter(name, "", expected))
-	}
-	return v
-}
-
 // date returns the value of a parameter that is a day, "" if it is not given or empty.
 func (p *params) date(name string) lake.Date {
 	v := p.text(name)

@@ -37,11 +37,14 @@ type route struct {
 // table is all that the server answers. What is not in it does not exist, and who may is decided here and in enter alone.
 func table() []*route {
 	return []*route{
-		{method: "GET", path: "/export/usage-reports", need: manage, id: "exportUsageReports", params: []string{"date"}, download: true, handle: (*Server).exportUsageReports},
-		{method: "GET", path: "/export/usage-logs", need: manage, id: "exportUsageLogs", params: []string{"date"}, download: true, handle: (*Server).exportUsageLogs},
+		{method: "GET", path: "/export/usage-reports", need: manage, id: "exportUsageReports",
+			params: []string{"date"}, download: true, handle: (*Server).exportUsageReports},
+		{method: "GET", path: "/export/usage-logs", need: manage, id: "exportUsageLogs",
+			params: []string{"date"}, download: true, handle: (*Server).exportUsageLogs},
 		{method: "GET", path: "/export/audit-log", need: auditor, id: "exportAuditLog",
 			params: []string{"workspace_id", "format", "from", "to", "action*", "person"}, download: true, handle: (*Server).exportAuditLog},
-		{method: "GET", path: "/export/access-log", need: manage, id: "exportAccessLog", params: []string{"format", "from", "to"}, download: true, handle: (*Server).exportAccessLog},
+		{method: "GET", path: "/export/access-log", need: manage, id: "exportAccessLog",
+			params: []string{"format", "from", "to"}, download: true, handle: (*Server).exportAccessLog},
 
 		{method: "GET", path: "/openapi.json", need: open, id: "getOpenAPI", handle: (*Server).openAPI},
 		{method: "GET", path: "/healthz", need: open, id: "getHealth", probe: true, handle: (*Server).healthz},

@@ -49,7 +49,8 @@ Exit codes: 0 done; 1 failed, a retry may help; 2 the command line or the config
 		}
 		return fmt.Errorf("%w: %s\nSee '%s --help'.", errUsage, what, c.CommandPath())
 	})
-	root.AddCommand(newDemo(), newRun(), newSchedule(), newBackfill(), newCheck(), newVerify(), newRuns(), newExplainUser(), newKey(), newServe(), newSchema(), newVersion())
+	root.AddCommand(newDemo(), newRun(), newSchedule(), newBackfill(), newCheck(), newVerify(), newRuns(), newExplainUser(), newKey(), newServe(),
+		newSchema(), newVersion())
 	for _, c := range root.Commands() {
 		if c.Args == nil {
 			c.Args = noArgs
