@@ -25,7 +25,8 @@ func (r *nightRun) record(out *Outcome, err error) *lake.RunRecord {
 	rec := &lake.RunRecord{
 		RunID: info.RunID, SnapshotDate: info.SnapshotDate, RunTime: info.RunTime, Status: lake.RunPublished, ExitCode: ExitCode(err),
 		Seconds: out.Took.Seconds(), Full: r.full, Program: info.Program, TimeZone: info.TimeZone,
-		Domains: domainNames(r.bound), Parts: append([]lake.Domain{}, out.Manifest.Domains...), Retries: r.retries.all(), Windows: append([]lake.Window{}, info.Windows...),
+		Domains: domainNames(r.bound), Parts: append([]lake.Domain{}, out.Manifest.Domains...), Retries: r.retries.all(),
+		Windows:  append([]lake.Window{}, info.Windows...),
 		Datasets: []lake.Dataset{}, Logs: append([]lake.Log{}, r.logs...), Workbooks: append([]lake.Workbook{}, r.books...),
 		Identity: r.identity, Checks: append([]lake.Check{}, r.checks...), Warnings: append([]string{}, out.Manifest.Warnings...),
 		Objects: len(out.Manifest.Objects),
