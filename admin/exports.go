@@ -17,7 +17,7 @@ import (
 // exportAuditLog answers with the events of the newest audit log that fit, as CSV or JSON.
 func (s *Server) exportAuditLog(w *response, r *request) error {
 	from, to := r.params.days()
-	format := r.params.oneOf("format", "csv", "json")
+	format := r.params.oneOf("format", "json", "csv")
 	q := figures.AuditQuery{
 		Workspaces: r.scope.query(), Actions: r.params.texts("action"), Person: r.params.text("person"), From: from, To: to,
 	}
@@ -32,7 +32,7 @@ func (s *Server) exportAuditLog(w *response, r *request) error {
 // exportAccessLog answers with the access trail, as CSV or JSON.
 func (s *Server) exportAccessLog(w *response, r *request) error {
 	from, to := r.params.days()
-	format := r.params.oneOf("format", "csv", "json")
+	format := r.params.oneOf("format", "json", "csv")
 	if err := r.params.err(); err != nil {
 		return err
 	}

@@ -329,7 +329,7 @@ func TestSlowClients(t *testing.T) {
 	_, err = io.WriteString(c, "POST /signin HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nkey=")
 	must(t, err)
 	data, _ := io.ReadAll(c)
-	if strings.Contains(string(data), "200 OK") || strings.Contains(string(data), "303") {
+	if len(data) > 0 && !strings.HasPrefix(string(data), "HTTP/1.1 408 ") {
 		t.Errorf("%q", data)
 	}
 	_ = c.Close()

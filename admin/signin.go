@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"os"
 	"strings"
 
 	"github.com/usagereport/usagereport/admin/access"
@@ -162,6 +163,9 @@ func (r *request) form(fields ...string) error {
 		var long *http.MaxBytesError
 		if errors.As(err, &long) {
 			return err
+		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return newProblem(http.StatusRequestTimeout, "too-slow", "Request too slow", "the form did not arrive in time; try again").because(err)
 		}
 		return newProblem(http.StatusBadRequest, "bad-form", "Bad form", "the form that was sent cannot be read")
 	}
