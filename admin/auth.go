@@ -52,11 +52,10 @@ func (s *Server) authenticate(w *response, r *request) (access.Principal, error)
 	case errors.Is(err, access.ErrNoSession):
 		return access.Principal{}, unauthenticated("this needs an API key: Authorization: Bearer <key> or x-api-key: <key>; " +
 			"'usagereport key create' makes one. In a browser, sign in at /signin")
-	case err != nil:
-		s.sessions.End(w)
-		return access.Principal{}, err
+	case errors.Is(err, access.ErrUnauthenticated):
+		s.sessions.End(w) // it is over, and not only cannot be looked at
 	}
-	return who, nil
+	return who, err
 }
 
 // checkKey returns whose a key is. Who has tried several that are none waits longer with each.

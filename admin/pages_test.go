@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/usagereport/usagereport/admin/access"
+	"github.com/usagereport/usagereport/admin/signin"
 	"github.com/usagereport/usagereport/sinks/lake"
 	"github.com/usagereport/usagereport/sinks/sinktest"
 )
@@ -103,6 +105,42 @@ func TestSessionEndsWithItsKey(t *testing.T) {
 	// A browser is led to where it can sign in, a program is told.
 	if a := f.get("/export/usage-reports", "", "Accept: text/html,*/*"); a.StatusCode != http.StatusSeeOther {
 		t.Errorf("%s", a.Status)
+	}
+}
+
+// While keys cannot be read nobody is let in, and nobody is signed out.
+func TestSessionOutlivesTheBucket(t *testing.T) {
+	f := newFixture(t)
+	cookie := f.signIn("manager")
+	f.fails(func(sinktest.Call) bool { return true })
+	f.pass(10 * time.Minute)
+	if a := f.get("/licenses", "", cookie); a.StatusCode != http.StatusServiceUnavailable || len(a.Cookies()) > 0 {
+		t.Errorf("%s %v", a.Status, a.Cookies())
+	}
+	f.heal()
+	f.get("/licenses", "", cookie).want(t, http.StatusOK)
+}
+
+func TestIdentityProviderAway(t *testing.T) {
+	f := newFixture(t, func(o *Options) {
+		var err error
+		o.OIDCName = "Acme sign-in"
+		o.OIDC, err = signin.New(signin.Options{
+			Issuer: "http://127.0.0.1:1", ClientID: "usagereport", Claim: "groups", URL: "http://usage.example", Secret: access.NewSecret(), Now: o.Now,
+			Grants: access.Grants{"admins": {Role: access.RoleAdministrator}},
+		})
+		must(t, err)
+	})
+	f.get("/signin?return=/runs", "").want(t, http.StatusOK, "Acme sign-in", `href="/signin/oidc?return=%2Fruns"`)
+	a := f.get("/signin/oidc", "")
+	a.want(t, http.StatusServiceUnavailable, "identity provider")
+	if a.Header.Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	// Whoever comes back without having gone there is refused, and that is recorded.
+	f.get("/signin/oidc/callback?code=a&state=b&session_state=c", "").want(t, http.StatusBadRequest, "sign in again")
+	if r := f.trail(); len(r) != 1 || r[0].Kind != lake.AccessSignInRefused || r[0].Route != "/signin/oidc/callback" || len(r[0].Filters) > 0 {
+		t.Errorf("%+v", r)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -333,6 +334,28 @@ func TestSlowClients(t *testing.T) {
 		t.Errorf("%q", data)
 	}
 	_ = c.Close()
+	must(t, stop())
+}
+
+// Whoever takes nothing of an answer is let go of, however long the answer is.
+func TestClientThatTakesNothing(t *testing.T) {
+	f := newFixture(t, func(o *Options) { o.Limits.PieceTimeout, o.Limits.Grace = 10*time.Millisecond, time.Hour })
+	f.server.table[0].handle = func(_ *Server, w *response, _ *request) error {
+		for {
+			if _, err := w.Write(make([]byte, 1<<20)); err != nil {
+				return err
+			}
+		}
+	}
+	address, stop := f.listening()
+	c, err := net.Dial("tcp", address)
+	must(t, err)
+	defer c.Close()
+	_, err = fmt.Fprintf(c, "GET /export/usage-reports HTTP/1.1\r\nHost: x\r\nX-Api-Key: %s\r\n\r\n", f.keys["manager"])
+	must(t, err)
+	for !strings.Contains(f.log.String(), "i/o timeout") { // it comes soon
+		runtime.Gosched()
+	}
 	must(t, stop())
 }
 
