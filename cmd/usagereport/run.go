@@ -19,8 +19,8 @@ func newRun() *cobra.Command {
 		Use:   "run",
 		Short: "Make one nightly run",
 		Long: `run reads what is new in the sources, makes the logs, checks them and publishes them under the run date.
-Days up to the day before the run date are in. A run that fails publishes nothing: what was there stays. When only sources of the audit log or of
-the usage reports are down, the rest is published all the same, and the exit code is 1.`,
+Days up to the day before the run date are in. A run that fails publishes nothing: what was there stays.
+When only sources of the audit log or of the usage reports are down, the rest is published, and the exit code is 1.`,
 		Example: `  usagereport run --config usagereport.yaml
   usagereport run --config usagereport.yaml --date 2026-11-21 --full
   usagereport run --config usagereport.yaml --dry-run`,

@@ -72,7 +72,7 @@ func TestSecretsAreNotPrinted(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := invoke(t, "run", "--config", wrong)
-		got.want(t, jobs.ExitConfig, "wrong.yaml:4:", "sources.app.url")
+		got.want(t, jobs.ExitConfig, "wrong.yaml:5:", "sources.app.url")
 		check(t, got)
 	})
 }

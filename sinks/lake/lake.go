@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"cloud.google.com/go/storage"
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
 )
@@ -54,6 +55,11 @@ func Open(ctx context.Context, bucketURL, prefix string) (*Lake, error) {
 	if err != nil {
 		_ = b.Close() // the first error is the one to report
 		return nil, err
+	}
+	// Google's client tries for ever, and a run would wait for it until its deadline.
+	var google *storage.Client
+	if b.As(&google) {
+		google.SetRetry(storage.WithMaxAttempts(5))
 	}
 	l.owned, l.local = true, loc
 	return l, nil

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 
+	"cloud.google.com/go/storage"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"gocloud.dev/blob"
 )
@@ -41,6 +42,11 @@ func Open(ctx context.Context, bucketURL string, o Options) (*Source, error) {
 	b, err := blob.OpenBucket(ctx, bucketURL)
 	if err != nil {
 		return nil, openError(name, bucketURL, err)
+	}
+	// Google's client tries for ever, where those of the others try three times.
+	var google *storage.Client
+	if b.As(&google) {
+		google.SetRetry(storage.WithMaxAttempts(3))
 	}
 	s := New(b, name, o)
 	s.owned = true
