@@ -11,7 +11,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/usagereport/usagereport/admin/figures"
 	"github.com/usagereport/usagereport/sinks/lake"
 )
 
@@ -26,7 +25,7 @@ func (p *Pages) funcs() template.FuncMap {
 
 		"theme": theme, "scheme": scheme, "themes": themes,
 		"form": formOf, "export": exportOf, "chosen": chosen, "last": last, "problems": problemsTitle,
-		"summary": summaryOf, "exportRows": exportRows, "accessRows": accessRows, "window": windowOf, "people": anybody, "status": statusOf, "check": checkOf,
+		"summary": summaryOf, "exportRows": exportRows, "accessRows": accessRows, "window": windowOf, "mailbox": mailboxOf, "status": statusOf, "check": checkOf,
 		"sums": sumsOf, "runURL": RunURL, "title": titleOf, "seconds": seconds, "changeRows": changeRows, "unit": unitOf, "reason": reasonOf,
 		"errorWords": errorWords, "wait": wait, "usage": usageOf,
 	}
@@ -221,8 +220,17 @@ func chosen(all []Choice) []string {
 	return labels
 }
 
-// anybody tells whether anything is known of p.
-func anybody(p figures.Person) bool { return p != figures.Person{} }
+// mailbox is an email address in two, so that a line can end between them.
+type mailbox struct{ Local, Domain string }
+
+// mailboxOf returns nil for what is no email address.
+func mailboxOf(email string) *mailbox {
+	at := strings.LastIndexByte(email, '@')
+	if at < 0 {
+		return nil
+	}
+	return &mailbox{email[:at], email[at:]}
+}
 
 // words says an identifier of the data, such as "member.role_updated", in words: "Member role updated".
 func words(id string) string {

@@ -20,7 +20,7 @@
     const text = { color: look.muted, fontFamily: look.font, fontSize: 12 };
     const labels = { type: "category", data: data.labels, axisTick: { show: false }, axisLine: { lineStyle: { color: look.line } }, axisLabel: { ...text, hideOverlap: true } };
     const values = { type: "value", minInterval: 1, splitNumber: 4, splitLine: { lineStyle: { color: look.line } }, axisLabel: { ...text, formatter: (v) => short.format(v) } };
-    if (data.kind === "rows") return { xAxis: values, yAxis: { ...labels, inverse: true } };
+    if (data.kind === "rows") return { xAxis: values, yAxis: { ...labels, inverse: true, axisLabel: { ...labels.axisLabel, width: 110, overflow: "truncate" } } };
     return { xAxis: { ...labels, boundaryGap: data.kind !== "line" }, yAxis: values };
   };
 
