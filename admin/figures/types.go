@@ -117,7 +117,7 @@ type Feature struct {
 type Agent struct {
 	ID          string
 	Name        string // empty: unknown
-	Type        string // generation_agent_type of its generations, agent_type where they have none; empty: unknown
+	Type        string // agent_type in the Agents Log, else generation_agent_type of its generations; empty: unknown
 	Generations int64
 }
 
