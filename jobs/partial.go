@@ -52,7 +52,7 @@ func (r *nightRun) without(ctx context.Context, datasets []string, cause error) 
 			return fmt.Errorf("%w: the snapshot of %s still lacks its %s part: %w", ErrPartial, r.date, namesOf(gone), cause)
 		}
 	}
-	if gone&dictionary.Usage != 0 || r.domains&^gone == 0 {
+	if gone == 0 || gone&dictionary.Usage != 0 || r.domains&^gone == 0 {
 		return cause
 	}
 	stands, err := r.standing(ctx)

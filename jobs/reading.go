@@ -144,10 +144,9 @@ func (r *nightRun) readOnce(ctx context.Context, source string, names []string) 
 	if err != nil {
 		return false, names, err
 	}
-	failed = names
 	defer func() {
 		if closeErr := in.close(); err == nil && closeErr != nil {
-			err = closeErr // of a connection that broke it says nothing new
+			failed, err = names, closeErr // of a connection that broke it says nothing new
 		}
 	}()
 	var states []*dataset

@@ -156,7 +156,8 @@ func measure(ctx context.Context, m metric.Meter, out *jobs.Outcome, code attrib
 		if p.Status == lake.DomainMissing {
 			missing = 1
 		}
-		gauge("usagereport.part.missing", "1", "1 if the last snapshot lacks a part, since its sources were down.", missing, attribute.String("usagereport.part", p.Name))
+		gauge("usagereport.part.missing", "1", "1 if the last snapshot lacks a part, since its sources were down.", missing,
+			attribute.String("usagereport.part", p.Name))
 	}
 	for _, d := range out.Manifest.Datasets {
 		of := attribute.String("usagereport.dataset", d.Name)
