@@ -48,7 +48,11 @@ func (s *Server) send(w *response, r *request, name string, z zip) error {
 		}
 		return s.begin(r, c, status, h)
 	}}
-	http.ServeContent(g, r.Request, "", z.run.RunTime, c)
+	modified := z.run.RunTime
+	if now := s.now(); modified.After(now) { // a run can be given a time to come; Last-Modified must not have one (RFC 9110, 8.8.2.1)
+		modified = now
+	}
+	http.ServeContent(g, r.Request, "", modified, c)
 	s.metrics.bytes.WithLabelValues(r.route.path).Add(float64(w.bytes))
 	if err := errors.Join(g.err, c.err); err != nil {
 		if cause := context.Cause(ctx); cause != nil && w.status != 0 {

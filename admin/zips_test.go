@@ -240,3 +240,12 @@ func TestBucketAway(t *testing.T) {
 	f.get("/readyz", "").want(t, http.StatusOK)
 	f.get("/export/usage-reports", "manager").want(t, http.StatusOK)
 }
+
+// A run can be given a time to come. What it made does not claim to be of the future.
+func TestRunTimeToCome(t *testing.T) {
+	f := newFixture(t)
+	f.publish("run-1", "2026-11-23", "", usageReports)
+	if got, want := f.get("/export/usage-reports", "manager").Header.Get("Last-Modified"), f.now().UTC().Format(http.TimeFormat); got != want {
+		t.Errorf("Last-Modified %q, want %q", got, want)
+	}
+}
