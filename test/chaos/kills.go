@@ -68,10 +68,11 @@ func (h *harness) planned(kind string, i int, dice *rand.Rand) attackPlan {
 		}
 		x.plans = append(x.plans, h.at(kind, x.action, s, dice))
 	}
-	// Sometimes the next one dies too, while it carries out what this one has recorded.
-	if dice.IntN(3) == 0 {
-		again := []step{stepRecover, stepDelete, stepCopy, stepNote, stepManifest, stepLatest, stepClear}[dice.IntN(7)]
-		x.plans = append(x.plans, h.at(kind, x.action, again, dice))
+	// Often the next one dies too, while it carries out what this one has recorded.
+	if carriedOut := []step{stepRecord, stepDelete, stepCopy, stepNote, stepManifest, stepLatest, stepClear}; dice.IntN(2) == 0 &&
+		slices.Contains(carriedOut, x.plans[0].step) && len(x.plans) == 1 {
+		again := slices.DeleteFunc(carriedOut[1:], func(s step) bool { return h.profile[kind][x.action.name].n[s] == 0 })
+		x.plans = append(x.plans, h.at(kind, x.action, again[dice.IntN(len(again))], dice))
 	}
 	x.tomorrow = len(x.plans) == 1 && x.action.date == day2 && dice.IntN(2) == 0
 	return x

@@ -194,8 +194,8 @@ func (r *reader) folder(ctx context.Context, dir string) error {
 	seen := objects{}
 	for _, o := range first {
 		key, _, _ := strings.Cut(o, "\n")
-		if seen[key], err = r.get(ctx, key); err != nil {
-			return err
+		if seen[key], err = r.get(ctx, key); err != nil || seen[key] == nil {
+			return err // gone since, maybe to come again with the same bytes
 		}
 	}
 	second, err := names()
