@@ -54,11 +54,22 @@ fuzz: ## run every fuzz target for FUZZTIME (default 10s)
 	FUZZTIME=$(FUZZTIME) .ci/fuzz
 
 .PHONY: bench
-bench: bench-data ## run the Go benchmarks, then whole programs with their peak memory: a full run, users, a workbook
+bench: bench-data ## run the Go benchmarks, then whole programs with their peak memory: a full run, users, a workbook, the admin server
 	go test -run '^$$' -bench . -benchmem ./...
 	go run ./bench/run --dir "$(BENCH_DIR)"
 	go run ./bench/identity --observations 5000000
 	go run ./bench/workbook
+	go run ./bench/serve --dir "$(BENCH_DIR)"
+
+.PHONY: browser
+browser: ## drive the admin pages in a real browser; needs Node and chromium
+	npm ci --silent --ignore-scripts --prefix test/browser
+	npm test --prefix test/browser
+
+.PHONY: chaos
+chaos: ## kill, stop and race the real program, 500 kills and more; needs `make services`
+	$(WITH_SERVICES) go run ./test/chaos -kills 500 -races 100 -pauses 16 -wait
+	$(WITH_SERVICES) go run ./test/chaos -mutants all
 
 .PHONY: bench-data
 bench-data: ## generate a year of BENCH_EVENTS events into BENCH_DIR
