@@ -38,17 +38,20 @@ func (v *validator) retention() {
 	}
 	if days := r.SnapshotsDays; days > 0 && days <= v.cfg.Schedule.CatchUpDays {
 		v.problem("retention.snapshots_days", "the schedule would make them again every night",
-			"snapshots are kept for fewer days than schedule.catch_up_days looks back (%d), or as many: %s", v.cfg.Schedule.CatchUpDays, v.show("retention.snapshots_days"))
+			"snapshots are kept for fewer days than schedule.catch_up_days looks back (%d), or as many: %s",
+			v.cfg.Schedule.CatchUpDays, v.show("retention.snapshots_days"))
 	}
 	switch reports := v.show("retention.reports_days"); {
 	case r.ReportsDays == 0:
 	case r.SnapshotsDays == 0:
 		v.problem("retention.reports_days", "give retention.snapshots_days too, or remove the key", "reports are part of snapshots, which are kept for ever")
 	case r.ReportsDays < r.SnapshotsDays:
-		v.problem("retention.reports_days", "give no fewer days than retention.snapshots_days", "reports would go before the snapshot that names them: %s days", reports)
+		v.problem("retention.reports_days", "give no fewer days than retention.snapshots_days",
+			"reports would go before the snapshot that names them: %s days", reports)
 	}
 	if r.RunsDays > 0 && r.RunsDays < minRunsDays {
-		v.problem("retention.runs_days", "give 60 or more", "the quality report compares a day with the eight weeks before it: %s days are too few", v.show("retention.runs_days"))
+		v.problem("retention.runs_days", "give 60 or more",
+			"the quality report compares a day with the eight weeks before it: %s days are too few", v.show("retention.runs_days"))
 	}
 }
 
@@ -110,7 +113,7 @@ func (v *validator) publicURL(path string) {
 		return
 	}
 	u, err := url.Parse(a.URL)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "" {
+	if err != nil || !isWeb(u) || strings.Trim(u.Path, "/") != "" {
 		v.problem(path, "such as https://usage.acme.example", "expected an https or http URL of a host alone, found %s", v.show(path))
 		return
 	}
@@ -134,7 +137,7 @@ func (v *validator) oidc(o *OIDC) {
 		u, err := url.Parse(o.Issuer)
 		local := err == nil && (u.Hostname() == "localhost" || isLoopback(u.Hostname()))
 		switch {
-		case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		case err != nil || !isWeb(u):
 			v.problem(path, "such as https://login.acme.example", "expected the https URL of an identity provider, found %s", v.show(path))
 		case u.Scheme == "http" && !local:
 			v.problem(path, "write https", "an identity provider that is not on this machine has to be reached by https, found %s", v.show(path))
@@ -146,12 +149,15 @@ func (v *validator) oidc(o *OIDC) {
 		}
 	}
 	for i, s := range o.Scopes {
-		if path := at + ".scopes[" + strconv.Itoa(i) + "]"; !v.bad(path) && (s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })) {
+		// RFC 6749, section 3.3.
+		odd := s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
+		if path := at + ".scopes[" + strconv.Itoa(i) + "]"; !v.bad(path) && odd {
 			v.problem(path, "such as groups", "expected the name of one scope, found %s", v.show(path))
 		}
 	}
 	if path := at + ".roles"; !v.bad(path) && len(o.Roles) == 0 {
-		v.problem(path, `such as roles: { usage-admins: { role: Administrator, permissions: ["Server Management: Read"] } }`, "required, but missing: without it nobody who signs in may do anything")
+		v.problem(path, `such as roles: { usage-admins: { role: Administrator, permissions: ["Server Management: Read"] } }`,
+			"required, but missing: without it nobody who signs in may do anything")
 	}
 	for _, value := range sortedKeys(o.Roles) {
 		v.grant(join(at+".roles", value), o.Roles[value])
@@ -184,6 +190,11 @@ func (v *validator) grant(path string, g Grant) {
 	if g.Role == "" && len(g.Permissions) == 0 && len(g.Workspaces) == 0 {
 		v.problem(path, "give role and permissions, or workspaces", "grants nothing")
 	}
+}
+
+// isWeb reports whether a URL is one of the web, without a user and without anything after its path.
+func isWeb(u *url.URL) bool {
+	return (u.Scheme == "https" || u.Scheme == "http") && u.Hostname() != "" && u.User == nil && u.RawQuery == "" && u.Fragment == ""
 }
 
 func isLoopback(host string) bool {
