@@ -72,6 +72,9 @@ func (h *harness) planned(kind string, i int, dice *rand.Rand) attackPlan {
 	if carriedOut := []step{stepRecord, stepDelete, stepCopy, stepNote, stepManifest, stepLatest, stepClear}; dice.IntN(2) == 0 &&
 		slices.Contains(carriedOut, x.plans[0].step) && len(x.plans) == 1 {
 		again := slices.DeleteFunc(carriedOut[1:], func(s step) bool { return h.profile[kind][x.action.name].n[s] == 0 })
+		if s := x.plans[0].step; dice.IntN(2) == 0 && (s == stepManifest || s == stepLatest) {
+			again = again[:2] // what must not happen any more
+		}
 		x.plans = append(x.plans, h.at(kind, x.action, again[dice.IntN(len(again))], dice))
 	}
 	x.tomorrow = len(x.plans) == 1 && x.action.date == day2 && dice.IntN(2) == 0
