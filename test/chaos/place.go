@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"gocloud.dev/blob"
 	"golang.org/x/sync/errgroup"
@@ -157,9 +158,10 @@ func (l *place) read(ctx context.Context, key string) ([]byte, error) {
 			return nil, nil
 		}
 		// The test server replaces an object and what it knows of it one after the other, so a checksum may be of the one before.
-		if err == nil || ctx.Err() != nil || try == 10 {
+		if err == nil || ctx.Err() != nil || try == 50 {
 			return data, err
 		}
+		time.Sleep(20 * time.Millisecond)
 	}
 }
 
