@@ -68,11 +68,15 @@ func (n *Notifier) mail(ctx context.Context, to string, m message) error {
 	return final(err)
 }
 
-// final marks the error of a server that will not, as opposed to not now.
+// final marks the error of a server that will not or cannot, as opposed to not now.
 func final(err error) error {
 	var said *textproto.Error
 	var sending *mail.SendError
-	if errors.As(err, &said) && said.Code >= 500 || errors.As(err, &sending) && sending.ErrorCode() >= 500 {
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &said) && said.Code >= 500, errors.As(err, &sending) && sending.ErrorCode() >= 500,
+		strings.Contains(err.Error(), "does not support"): // STARTTLS, or AUTH: the library has no other mark for it
 		return deliver.Hopeless(err)
 	}
 	return err

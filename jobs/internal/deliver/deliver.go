@@ -5,6 +5,7 @@ package deliver
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -66,15 +67,16 @@ type patient struct {
 
 func (p patient) Unwrap() error { return p.error }
 
-// Try calls attempt until it succeeds or nothing more can come of it: its error is Hopeless, the budget is spent, or would
-// be before the next attempt, or ctx ends. The error is that of the last attempt.
+// Try calls attempt until it succeeds or nothing more can come of it: its error is Hopeless or that of a certificate that is
+// not trusted, the budget is spent, or would be before the next attempt, or ctx ends. The error is that of the last attempt.
 func (c *Courier) Try(ctx context.Context, budget time.Duration, attempt func(context.Context) error) error {
 	end := c.Now().Add(budget)
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		left := end.Sub(c.Now())
 		err := c.once(ctx, min(left, maxAttempt), attempt)
 		var never hopeless
-		if err == nil || errors.As(err, &never) || ctx.Err() != nil {
+		var untrusted *tls.CertificateVerificationError // it is the same a few seconds later
+		if err == nil || errors.As(err, &never) || errors.As(err, &untrusted) || ctx.Err() != nil {
 			return err
 		}
 		d := pause/2 + time.Duration(c.Random()*float64(pause)/2) // spread out, so that many do not come again at once

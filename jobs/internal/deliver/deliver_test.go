@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -31,7 +32,7 @@ func (c *clock) courier() *Courier {
 }
 
 func TestTry(t *testing.T) {
-	bad := errors.New("bad")
+	bad, untrusted := errors.New("bad"), tls.CertificateVerificationError{Err: errors.New("expired")}
 	s := func(f float64) time.Duration { return time.Duration(f * float64(time.Second)) }
 	for name, c := range map[string]struct {
 		takes   time.Duration // of every attempt
@@ -43,6 +44,7 @@ func TestTry(t *testing.T) {
 		"the third time":      {answers: []error{bad, bad, nil}, waits: []time.Duration{s(.75), s(1.5)}},
 		"never":               {answers: []error{bad}, want: bad, waits: []time.Duration{s(.75), s(1.5), s(3), s(6), s(6), s(6), s(6)}},
 		"hopeless":            {answers: []error{bad, Hopeless(bad)}, want: bad, waits: []time.Duration{s(.75)}},
+		"not trusted":         {answers: []error{&untrusted}, want: &untrusted},
 		"slow":                {takes: 10 * time.Second, answers: []error{bad}, want: bad, waits: []time.Duration{s(.75), s(1.5)}},
 		"as long as asked":    {answers: []error{patient{bad, 20 * time.Second}, nil}, waits: []time.Duration{20 * time.Second}},
 		"asked for too long":  {answers: []error{patient{bad, 30 * time.Second}, nil}, want: bad},
