@@ -84,7 +84,11 @@ func newServer(t *testing.T, user, password string, startTLS bool) *smtpServer {
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = s.Serve(open) })
 	wg.Go(func() { _ = s.Serve(tls.NewListener(closed, certificate)) })
-	t.Cleanup(func() { _ = s.Close(); wg.Wait() })
+	t.Cleanup(func() {
+		_ = s.Close()
+		_, _ = open.Close(), closed.Close() // of one that did not serve yet, the server knows nothing
+		wg.Wait()
+	})
 	return s
 }
 
