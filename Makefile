@@ -67,9 +67,20 @@ browser: ## drive the admin pages in a real browser; needs Node and chromium
 	npm test --prefix test/browser
 
 .PHONY: chaos
-chaos: ## kill, stop and race the real program, 500 kills and more; needs `make services`
-	$(WITH_SERVICES) go run ./test/chaos -kills 500 -races 100 -pauses 16 -wait
+chaos: ## kill, stop and race the real program on files and S3, for half an hour; needs `make services`
+	$(WITH_SERVICES) go run ./test/chaos -kills 600 -races 100 -pauses 13 -wait
+
+.PHONY: chaos-mutants
+chaos-mutants: ## break the publish protocol on purpose, one way after the other: chaos must find each
 	$(WITH_SERVICES) go run ./test/chaos -mutants all
+
+.PHONY: faults
+faults: ## spoil the way to real servers; needs `make services`
+	$(WITH_SERVICES) go test ./test/faults -v
+
+.PHONY: year
+year: ## live through 365 nights
+	go test ./test/year -run TestYear -nights 365 -v -timeout 60m
 
 .PHONY: bench-data
 bench-data: ## generate a year of BENCH_EVENTS events into BENCH_DIR

@@ -143,6 +143,7 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	}()
 	ctx, stop := lease.Guard(ctx)
 	defer stop()
+	defer func() { err = causeFirst(ctx, err) }()
 	var publication *lake.Publication
 	err = r.lake(ctx, "begin the publication", func(ctx context.Context) (err error) {
 		publication, err = lease.Begin(ctx, r.info())
@@ -199,6 +200,15 @@ func (r *nightRun) run(ctx context.Context, out *Outcome) (err error) {
 	}
 	r.retain(ctx, lease)
 	return r.partial()
+}
+
+// causeFirst lets the error of a run that lost its lease begin with that: what it cut off knows its symptoms alone.
+func causeFirst(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if err == nil || !errors.Is(cause, lake.ErrLeaseLost) || errors.Is(err, lake.ErrLeaseLost) {
+		return err
+	}
+	return fmt.Errorf("%w; then: %w", cause, err)
 }
 
 // make makes what the bound domains publish into objects of the publication.
