@@ -139,14 +139,19 @@ func (b *builder) people(c columns) ([]int32, error) {
 	return codes, nil
 }
 
+// open returns the columns of a record of a log, with the codes of its rows' workspaces and users.
+func (b *builder) open(rec arrow.Record, log *dictionary.Table) (c columns, workspaces, users []int32, err error) {
+	c = columns{rec, log}
+	if workspaces, err = b.workspaces(c); err != nil {
+		return c, nil, nil, err
+	}
+	users, err = b.people(c)
+	return c, workspaces, users, err
+}
+
 // userLog adds rows of the User Log.
 func (b *builder) userLog(rec arrow.Record) error {
-	c := columns{rec, dictionary.UserLog}
-	workspaces, err := b.workspaces(c)
-	if err != nil {
-		return err
-	}
-	users, err := b.people(c)
+	c, workspaces, users, err := b.open(rec, dictionary.UserLog)
 	if err != nil {
 		return err
 	}
@@ -203,12 +208,7 @@ func (b *builder) noteAgents(c columns, name, kind string) error {
 
 // loginLog adds rows of the User Activity Log.
 func (b *builder) loginLog(rec arrow.Record) error {
-	c := columns{rec, dictionary.UserActivityLog}
-	workspaces, err := b.workspaces(c)
-	if err != nil {
-		return err
-	}
-	users, err := b.people(c)
+	c, workspaces, users, err := b.open(rec, dictionary.UserActivityLog)
 	if err != nil {
 		return err
 	}

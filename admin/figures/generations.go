@@ -12,12 +12,7 @@ import (
 
 // generationLog adds rows of the Generation Log. After the last ones the block that is open is ended with endBlock.
 func (b *builder) generationLog(rec arrow.Record) error {
-	c := columns{rec, dictionary.GenerationLog}
-	workspaces, err := b.workspaces(c)
-	if err != nil {
-		return err
-	}
-	users, err := b.people(c)
+	c, workspaces, users, err := b.open(rec, dictionary.GenerationLog)
 	if err != nil {
 		return err
 	}
