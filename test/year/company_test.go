@@ -19,9 +19,8 @@ type company struct {
 	rng          *rand.Rand
 	next         int // event
 	users        int
-	renamed      bool   // the column user_id of logins is called uid
-	modelled     bool   // deliveries of generations have columns that they did not have
-	overrides    string // of identities
+	renamed      bool // the column user_id of logins is called uid
+	modelled     bool // deliveries of generations have columns that they did not have
 	delivered    []string
 	insertions   []string // of logins and audit events, to be repeated
 }
@@ -46,7 +45,7 @@ INSERT INTO project_pairs VALUES ('i1', 'p1', 'q1', 'Active', '1999-05-01T00:00:
 `
 
 func newCompany(t *testing.T, nights int) *company {
-	c := &company{dir: t.TempDir(), scratch: t.TempDir(), nights: nights, rng: rand.New(rand.NewPCG(365, 1))}
+	c := &company{dir: t.TempDir(), scratch: t.TempDir(), nights: nights, rng: rand.New(rand.NewPCG(365, *seed))}
 	c.write(t, "overrides.yaml", "same: []\n")
 	c.exec(t, shared)
 	for range 5 {
@@ -90,7 +89,7 @@ func (c *company) configure(t *testing.T) {
 	}
 	c.write(t, "usagereport.yaml", `lake: { bucket: "mem://" }
 retry: { budget: 2m }
-retention: { snapshots_days: 60, reports_days: 90, quarantine_days: 60, runs_days: 60 }
+retention: { snapshots_days: 60, reports_days: 90, quarantine_days: 60, runs_days: 60, access_days: 30 }
 identity: { overrides: overrides.yaml }
 quality: { max_rejected_ratio: 0.5 }
 sources:
@@ -198,6 +197,10 @@ func (c *company) deliver(t *testing.T, night int) {
 		fmt.Fprintf(&gens, "\n%s,w%d,%s,%s,Text,Chat,%t", c.id("g"), 1+c.rng.IntN(2), c.user(), stamp(c.instant()), c.rng.IntN(2) == 0)
 		if c.modelled {
 			fmt.Fprintf(&gens, ",c%d,m1", c.rng.IntN(3))
+		}
+		if c.rng.IntN(60) == 0 {
+			broken := gens.String()
+			gens.WriteString("\nbroken" + strings.Replace(broken[strings.LastIndex(broken, "\n")+1:], "T", "?", 1))
 		}
 		if c.rng.IntN(8) == 0 { // twice
 			text := gens.String()

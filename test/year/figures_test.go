@@ -2,6 +2,7 @@ package year_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -11,64 +12,72 @@ import (
 )
 
 // folders are those that no reader looks into. Every other one grows by a snapshot with every night, or as retention says.
-var folders = []string{"state", "lease", "staging", "runs", "quarantine"}
+var folders = []string{"state", "lease", "staging", "runs", "quarantine", "access", "audit/digests"}
 
 // size is how much a folder holds.
 type size struct{ objects, bytes int }
 
-// figures are the sizes of a lake at one time.
+// sizes are how much the folders of a lake hold, and all of them together.
+type sizes struct {
+	folders map[string]size
+	all     size
+}
+
+// figures are the sizes after a night, and those of a lake that has read everything at once then.
 type figures struct {
-	when  string
-	sizes map[string]size
-	all   size
+	when          string
+	lived, atOnce sizes
 }
 
-func (y *year) measure(t *testing.T, night int) figures {
-	return measure(t, y.bucket, fmt.Sprintf("night %d", night))
-}
-
-func measure(t *testing.T, b *blob.Bucket, when string) figures {
-	f := figures{when: when, sizes: map[string]size{}}
+func measure(t *testing.T, b *blob.Bucket) sizes {
+	s := sizes{folders: map[string]size{}}
 	for key, data := range sinktest.Dump(t, b, "") {
-		folder, _, _ := strings.Cut(key, "/")
-		s := f.sizes[folder]
-		f.sizes[folder] = size{s.objects + 1, s.bytes + len(data)}
-		f.all = size{f.all.objects + 1, f.all.bytes + len(data)}
+		for _, folder := range folders {
+			if strings.HasPrefix(key, folder+"/") {
+				s.folders[folder] = s.folders[folder].and(len(data))
+			}
+		}
+		s.all = s.all.and(len(data))
 	}
-	return f
+	return s
 }
+
+func (s size) and(bytes int) size { return size{s.objects + 1, s.bytes + bytes} }
 
 // bounded checks that what is kept has not grown without bound: the state is about that of a lake that has read everything at once,
-// of leases there are the newest ones only, and nothing is staged.
+// of leases there are the newest ones only, of what has its days those of the policy, and nothing is staged.
 func (y *year) bounded(t *testing.T) {
 	var table strings.Builder
-	fmt.Fprintf(&table, "%-10s", "")
-	for _, folder := range folders {
-		fmt.Fprintf(&table, "%22s", folder+"/")
+	fmt.Fprintf(&table, "%-20s", "")
+	for _, folder := range append(slices.Clone(folders), "all") {
+		fmt.Fprintf(&table, "%20s", folder)
 	}
-	for _, f := range append(y.figures[:len(y.figures):len(y.figures)], figures{}) {
-		if f.when == "" {
-			continue
-		}
-		fmt.Fprintf(&table, "\n%-10s", f.when)
+	line := func(when string, s sizes) {
+		fmt.Fprintf(&table, "\n%-20s", when)
 		for _, folder := range folders {
-			fmt.Fprintf(&table, "%9d B in %5d  ", f.sizes[folder].bytes, f.sizes[folder].objects)
+			fmt.Fprintf(&table, "%9d B in %5d", s.folders[folder].bytes, s.folders[folder].objects)
 		}
-		fmt.Fprintf(&table, "  all: %d B in %d", f.all.bytes, f.all.objects)
+		fmt.Fprintf(&table, "%9d B in %5d", s.all.bytes, s.all.objects)
+	}
+	for _, f := range y.figures {
+		line(f.when, f.lived)
+		line(f.when+", at once", f.atOnce)
 	}
 	t.Logf("bytes and objects\n%s", table.String())
 
-	last, fresh := y.figures[len(y.figures)-2], y.figures[len(y.figures)-1]
-	if got, most := last.sizes["state"].bytes, 2*fresh.sizes["state"].bytes; got > most {
-		t.Errorf("the state is %d bytes; read at once it would be %d", got, fresh.sizes["state"].bytes)
-	}
-	if got, most := last.sizes["state"].objects, 2*fresh.sizes["state"].objects+40; got > most {
-		t.Errorf("the state is %d objects; read at once it would be %d", got, fresh.sizes["state"].objects)
-	}
-	if got := last.sizes["lease"].objects; got > 12 {
-		t.Errorf("%d records of leases are left", got)
-	}
-	if got := last.sizes["staging"].objects; got > 0 {
-		t.Errorf("%d objects are left staged", got)
+	for _, f := range y.figures {
+		state, atOnce := f.lived.folders["state"], f.atOnce.folders["state"]
+		if state.bytes > 2*atOnce.bytes || state.objects > 2*atOnce.objects+40 {
+			t.Errorf("%s: the state is %d bytes in %d objects; read at once it would be %d in %d",
+				f.when, state.bytes, state.objects, atOnce.bytes, atOnce.objects)
+		}
+		for folder, most := range map[string]int{
+			"staging": 0, "lease": 12, "access": retention["access"] + 1, "quarantine": retention["quarantine"] + 1,
+			"runs": 4 * (retention["runs"] + 10), // a record and three reports of each run, also of those that failed
+		} {
+			if got := f.lived.folders[folder].objects; got > most {
+				t.Errorf("%s: %d objects in %s, want at most %d", f.when, got, folder, most)
+			}
+		}
 	}
 }

@@ -16,8 +16,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,7 +24,6 @@ import (
 	"gocloud.dev/blob"
 	_ "gocloud.dev/blob/fileblob" // of the deliveries
 	"gocloud.dev/blob/memblob"
-	"gocloud.dev/gcerrors"
 	_ "modernc.org/sqlite" // the database is written with it, too
 
 	"github.com/usagereport/usagereport/config"
@@ -40,33 +37,18 @@ import (
 // nights is how many there are: 365 in `make year`.
 var nights = flag.Int("nights", 40, "nights of TestYear")
 
+// seed decides on what happens in the year.
+var seed = flag.Uint64("seed", 1, "seed of TestYear")
+
 const catchUp = 7
-
-// outage is a time without a night.
-type outage struct {
-	what string
-	long int // in days of a year of 365
-}
-
-var outages = []outage{
-	{databaseGone, 1}, {stopped, 2}, {lakeDown, 1}, {stopped, 3}, {deliveriesGone, 1}, {lakeDown, 2}, {databaseGone, 5}, {stopped, 1},
-	{deliveriesGone, 1}, {stopped, 10},
-}
-
-// What an outage is.
-const (
-	stopped        = "the program is not running"
-	lakeDown       = "the lake cannot be reached"
-	databaseGone   = "the database cannot be reached"
-	deliveriesGone = "the deliveries cannot be reached"
-)
 
 // The clock of a bubble begins with the year 2000, which has a 29 February.
 func TestYear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		t.Logf("seed %d", *seed)
 		y := newYear(t, *nights)
 		y.live(t)
-		y.compare(t)
+		y.retained(t)
 		y.bounded(t)
 	})
 }
@@ -77,20 +59,16 @@ type year struct {
 	nights  int
 	bucket  *blob.Bucket // the lake
 	lake    *lake.Lake   // the same, as the program reaches it
-	down    atomic.Bool  // it cannot be reached
+	outage  outages
 	tell    *log
 	figures []figures
 }
 
 func newYear(t *testing.T, nights int) *year {
-	y := &year{company: newCompany(t, nights), nights: nights, bucket: memblob.OpenBucket(nil), tell: new(log)}
+	y := &year{company: newCompany(t, nights), nights: nights, bucket: memblob.OpenBucket(nil), tell: newLog()}
+	y.outage.plan(nights)
 	t.Cleanup(func() { _ = y.bucket.Close() })
-	reached := sinktest.Wrap(y.bucket, func(sinktest.Call) sinktest.Fault {
-		if y.down.Load() {
-			return sinktest.Fault{Err: errors.New("connection refused"), Code: gcerrors.Unknown}
-		}
-		return sinktest.Fault{}
-	})
+	reached := sinktest.Wrap(y.bucket, y.outage.fault)
 	var err error
 	if y.lake, err = lake.New(reached, "lake", ""); err != nil {
 		t.Fatal(err)
@@ -131,7 +109,7 @@ func (y *year) serve(t *testing.T) (stop func()) {
 				return err
 			}
 			_, err = n.Run(ctx, jobs.Request{Date: &date})
-			y.tell.ran(date, err)
+			y.tell.ran(date, y.outage.now(), err)
 			return err
 		},
 	}
@@ -151,90 +129,52 @@ func (y *year) published(ctx context.Context) ([]calendar.Date, error) {
 	return dates, err
 }
 
-// live lets the nights pass.
+// live lets the nights pass. Night n begins with what happens at noon before it, and ends at noon after it.
 func (y *year) live(t *testing.T) {
-	began := calendar.Of(time.Now(), time.UTC)
-	plan := y.plan()
 	time.Sleep(12 * time.Hour)
 	y.day(t, 0)
 	stop := y.serve(t)
 	defer func() { stop() }()
+	zero := calendar.Of(time.Now(), time.UTC) + 1 // the day before is made at once
+	noon := func(night int) {
+		time.Sleep(time.Until((zero + calendar.Date(night)).Start(time.UTC).Add(12 * time.Hour)))
+		synctest.Wait()
+	}
+	noon(0)
 	running := true
-	for n := 1; n <= y.nights; n++ {
-		what := plan[n]
+	for n := 1; n <= y.nights && !t.Failed(); n++ {
+		what := y.outage.nights[n]
 		if running == (what == stopped) {
 			if running {
 				stop()
 			} else {
 				stop = y.serve(t)
+				synctest.Wait() // it catches up before anything else happens: no file is written anew in the instant in which it is read
 			}
 			running = !running
 		}
-		y.day(t, n) // what happens before the night
+		y.day(t, n)
+		y.download(t)
 		y.trouble(t, what)
-		// At noon of the next day.
-		time.Sleep(time.Until((began + calendar.Date(n)).Start(time.UTC).Add(12 * time.Hour)))
-		synctest.Wait()
+		noon(n)
 		y.trouble(t, "")
 		if slices.Contains([]int{30, 90, 180, y.nights}, n) {
-			y.figures = append(y.figures, y.measure(t, n))
-		}
-		if t.Failed() {
-			break
+			y.figures = append(y.figures, figures{fmt.Sprintf("night %d", n), measure(t, y.bucket), measure(t, y.compare(t))})
 		}
 	}
 	stop()
-	y.caughtUp(t, began, plan)
+	y.caughtUp(t, zero)
 }
 
-// plan returns what is wrong in which night. The outages are spread over the nights, with enough after each to catch up.
-func (y *year) plan() map[int]string {
-	plan := map[int]string{}
-	for i, o := range outages {
-		first := (i + 1) * y.nights / (len(outages) + 1)
-		for n := range max(1, o.long*y.nights/365) {
-			plan[first+n] = o.what
-		}
-	}
-	return plan
-}
-
-// trouble makes something unreachable, and everything else well.
-func (y *year) trouble(t *testing.T, what string) {
-	y.down.Store(what == lakeDown)
-	for _, part := range []struct{ name, what string }{{"app.db", databaseGone}, {"events", deliveriesGone}} {
-		path := filepath.Join(y.dir, part.name)
-		from, to := path+".away", path
-		if what == part.what {
-			from, to = to, from
-		}
-		if err := os.Rename(from, to); err != nil && !errors.Is(err, os.ErrNotExist) {
-			t.Fatal(err)
-		}
-	}
-}
-
-// caughtUp checks which dates are published: all of them but those that were further back than the program looks.
-func (y *year) caughtUp(t *testing.T, began calendar.Date, plan map[int]string) {
-	dates, err := y.published(t.Context())
-	if err != nil {
+// download leaves a record of a download in the access trail.
+func (y *year) download(t *testing.T) {
+	if err := y.lake.PutAccess(t.Context(), lake.AccessRecord{Time: time.Now(), Kind: lake.AccessDownload, WhoID: "k1", Status: 200}); err != nil {
 		t.Fatal(err)
 	}
-	lost := 0
-	for n := 1; n <= y.nights; n++ {
-		if !slices.Contains(dates, began+calendar.Date(n)) {
-			if plan[n] == "" || n > y.nights-catchUp {
-				t.Errorf("night %d, %s, is not published", n, began+calendar.Date(n))
-			}
-			lost++
-		}
-	}
-	t.Logf("%d nights, %d of them with something wrong, %d published, %d too far back when all was well again\nruns: %s",
-		y.nights, len(plan), len(dates), lost, y.tell)
 }
 
-// compare makes the last night once more in a lake of its own, which reads everything at once.
-func (y *year) compare(t *testing.T) {
+// compare makes the last night once more in a lake of its own, which reads everything at once, and returns that lake's bucket.
+func (y *year) compare(t *testing.T) *blob.Bucket {
 	last, err := y.lake.Latest(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -262,7 +202,9 @@ func (y *year) compare(t *testing.T) {
 	}
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		if !bytes.Equal(want[key], got[key]) {
-			t.Errorf("%s differs: %d bytes, read at once %d", key, len(got[key]), len(want[key]))
+			t.Errorf("%s differs: %d bytes, read at once %d (see -artifacts)", key, len(got[key]), len(want[key]))
+			keep(t, "lived/"+key, got[key])
+			keep(t, "at-once/"+key, want[key])
 		}
 	}
 	if len(want) != len(got) {
@@ -271,7 +213,18 @@ func (y *year) compare(t *testing.T) {
 	if v, err := jobs.Verify(t.Context(), y.lake, "", y.scratch); err != nil {
 		t.Errorf("verify: %+v, %v", v, err)
 	}
-	y.figures = append(y.figures, measure(t, fresh, "at once"))
+	return fresh
+}
+
+// keep writes what differs into the folder of artifacts, which `go test -artifacts` does not delete.
+func keep(t *testing.T, key string, data []byte) {
+	path := filepath.Join(t.ArtifactDir(), filepath.FromSlash(key))
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // snapshot returns what of a date is the same whenever it was made: but for the manifest, which says what was read for it.
@@ -284,36 +237,4 @@ func (y *year) snapshot(t *testing.T, b *blob.Bucket, date calendar.Date) map[st
 		}
 	}
 	return found
-}
-
-// log counts what became of the runs.
-type log struct {
-	mu     sync.Mutex
-	counts map[string]int
-}
-
-func (l *log) ran(_ calendar.Date, err error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.counts == nil {
-		l.counts = map[string]int{}
-	}
-	what := "published"
-	if err != nil {
-		what, _, _ = strings.Cut(err.Error(), ";")
-		if len(what) > 90 {
-			what = what[:90] + "…"
-		}
-	}
-	l.counts[what]++
-}
-
-func (l *log) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	var text strings.Builder
-	for _, what := range slices.Sorted(maps.Keys(l.counts)) {
-		fmt.Fprintf(&text, "\n%6d × %s", l.counts[what], what)
-	}
-	return text.String()
 }
