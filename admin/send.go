@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"gocloud.dev/blob"
 
 	"github.com/usagereport/usagereport/sinks/lake"
 )
@@ -40,7 +39,7 @@ func (s *Server) send(w *response, r *request, name string, z zip) error {
 	}
 	ctx, alive, stop := s.untilStuck(r.Context())
 	defer stop()
-	c := &content{info: z.ObjectInfo, get: func() (*blob.Reader, error) { return s.lake.OpenObject(ctx, z.Key) }, alive: alive}
+	c := &content{info: z.ObjectInfo, get: func() (*lake.Reader, error) { return s.lake.OpenObject(ctx, z.Key) }, alive: alive}
 	defer c.close()
 	g := &gate{response: w, before: func(status int) error {
 		if r.Method == http.MethodHead {
@@ -158,10 +157,10 @@ func (g *gate) Write(p []byte) (int, error) {
 // that is just being replaced never arrives complete.
 type content struct {
 	info  lake.ObjectInfo
-	get   func() (*blob.Reader, error)
+	get   func() (*lake.Reader, error)
 	alive func()
 
-	object *blob.Reader
+	object *lake.Reader
 	offset int64     // of the next byte
 	sum    hash.Hash // of all before offset; nil once something was passed over
 	err    error     // the first

@@ -82,7 +82,7 @@ func (l *Lake) listChain(ctx context.Context) (c chain, err error) {
 		return c, nil
 	}
 	for it := l.bucket.List(&blob.ListOptions{Prefix: l.full(leaseDir)}); ; {
-		o, err := it.Next(ctx)
+		o, err := l.next(ctx, it)
 		if errors.Is(err, io.EOF) {
 			return c, nil
 		}
@@ -254,7 +254,7 @@ func (l *Lake) bucketTime(ctx context.Context) (time.Time, error) {
 	if err := l.put(ctx, leaseTimeKey, "text/plain", []byte("what time is it?\n")); err != nil {
 		return time.Time{}, err
 	}
-	attrs, err := l.bucket.Attributes(ctx, l.full(leaseTimeKey))
+	attrs, err := l.attributes(ctx, leaseTimeKey)
 	if err != nil {
 		return time.Time{}, l.fail("look up", leaseTimeKey, err)
 	}

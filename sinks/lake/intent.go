@@ -199,7 +199,7 @@ func (l *Lake) listAll(ctx context.Context, prefix, delimiter string) (objects [
 
 func (l *Lake) listOnce(ctx context.Context, prefix, delimiter string) (objects []*blob.ListObject, err error) {
 	for it := l.bucket.List(&blob.ListOptions{Prefix: l.full(prefix), Delimiter: delimiter}); ; {
-		o, err := it.Next(ctx)
+		o, err := l.next(ctx, it)
 		if errors.Is(err, io.EOF) {
 			return objects, nil
 		}

@@ -14,6 +14,8 @@ import (
 	"cloud.google.com/go/storage"
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
+
+	"github.com/usagereport/usagereport/internal/silence"
 )
 
 // Lake is a bucket and the prefix below which everything is kept. It is safe for concurrent use; the lease sees to it that
@@ -21,6 +23,9 @@ import (
 type Lake struct {
 	// LeaseTTL is how long a lease stands that is not renewed; 0 means DefaultLeaseTTL. Set it before the first use.
 	LeaseTTL time.Duration
+	// Silence is how long the bucket may say nothing to a request or in the midst of an answer, which then fails with
+	// ErrUnreachable; copies and objects of a snapshot have silence.Long times as long. 0 means silence.Limit. Set it before the first use.
+	Silence time.Duration
 
 	bucket *blob.Bucket
 	owned  bool   // opened here, so closed here
@@ -103,9 +108,35 @@ func (l *Lake) step(name string) {
 	}
 }
 
+// silence is how long the bucket may say nothing.
+func (l *Lake) silence() time.Duration {
+	if l.Silence > 0 {
+		return l.Silence
+	}
+	return silence.Limit()
+}
+
+// attributes looks an object up. Its errors are the bucket's.
+func (l *Lake) attributes(ctx context.Context, key string) (attrs *blob.Attributes, err error) {
+	err = silence.Do(ctx, l.silence(), func(ctx context.Context) error {
+		attrs, err = l.bucket.Attributes(ctx, l.full(key))
+		return err
+	})
+	return attrs, err
+}
+
+// next returns the next object of a listing. Its errors are the bucket's, io.EOF at the end.
+func (l *Lake) next(ctx context.Context, list *blob.ListIterator) (o *blob.ListObject, err error) {
+	err = silence.Do(ctx, l.silence(), func(ctx context.Context) error {
+		o, err = list.Next(ctx)
+		return err
+	})
+	return o, err
+}
+
 // exists says whether an object is there, and how long it is.
 func (l *Lake) exists(ctx context.Context, key string) (size int64, found bool, err error) {
-	attrs, err := l.bucket.Attributes(ctx, l.full(key))
+	attrs, err := l.attributes(ctx, key)
 	if gcerrors.Code(err) == gcerrors.NotFound {
 		return 0, false, nil
 	}
@@ -118,7 +149,8 @@ func (l *Lake) exists(ctx context.Context, key string) (size int64, found bool, 
 // remove deletes an object; one that is already gone is no error, so that every removal can be repeated. On a file
 // bucket it is not durable before syncKeys.
 func (l *Lake) remove(ctx context.Context, key string) error {
-	if err := l.bucket.Delete(ctx, l.full(key)); err != nil && gcerrors.Code(err) != gcerrors.NotFound {
+	err := silence.Do(ctx, l.silence(), func(ctx context.Context) error { return l.bucket.Delete(ctx, l.full(key)) })
+	if err != nil && gcerrors.Code(err) != gcerrors.NotFound {
 		return l.fail("delete", key, err)
 	}
 	return nil

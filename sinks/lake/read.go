@@ -8,8 +8,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"gocloud.dev/blob"
+
+	"github.com/usagereport/usagereport/internal/silence"
 )
 
 // Latest returns the manifest of the newest complete run. ErrNoSnapshot if nothing was ever published.
@@ -92,15 +95,55 @@ func (l *Lake) Dates(ctx context.Context) ([]Date, error) {
 
 // OpenObject opens an object for reading and seeking; its Size and ModTime are known. The caller closes it.
 // ErrNotFound if it is not there.
-func (l *Lake) OpenObject(ctx context.Context, key string) (*blob.Reader, error) {
+func (l *Lake) OpenObject(ctx context.Context, key string) (*Reader, error) {
 	if err := validKey(key); err != nil {
 		return nil, err
 	}
+	ctx, watch := silence.Start(ctx, l.silence())
 	r, err := l.bucket.NewReader(ctx, l.full(key), nil)
+	watch.Rest()
 	if err != nil {
-		return nil, l.fail("read", key, err)
+		defer watch.End()
+		return nil, l.fail("read", key, watch.Explain(err))
 	}
-	return r, nil
+	return &Reader{lake: l, key: key, r: r, watch: watch}, nil
+}
+
+// Reader reads an object. Its errors are explained. It is for one goroutine.
+type Reader struct {
+	lake  *Lake
+	key   string
+	r     *blob.Reader
+	watch *silence.Watch // rests between reads
+}
+
+// Size returns the object's length in bytes.
+func (r *Reader) Size() int64 { return r.r.Size() }
+
+// ModTime returns when the object was written, by the bucket's clock.
+func (r *Reader) ModTime() time.Time { return r.r.ModTime() }
+
+// Seek implements io.Seeker. A seek makes no request; the next Read does.
+func (r *Reader) Seek(offset int64, whence int) (int64, error) { return r.r.Seek(offset, whence) }
+
+// Read implements io.Reader.
+func (r *Reader) Read(p []byte) (int, error) {
+	r.watch.Again()
+	n, err := r.r.Read(p)
+	r.watch.Rest()
+	if err != nil && err != io.EOF { //nolint:errorlint // io.EOF as it is, or it is no end
+		err = r.lake.fail("read", r.key, r.watch.Explain(err))
+	}
+	return n, err
+}
+
+// Close lets the connection go.
+func (r *Reader) Close() error {
+	defer r.watch.End()
+	if err := r.r.Close(); err != nil {
+		return r.lake.fail("close", r.key, err)
+	}
+	return nil
 }
 
 // ReaderAt reads an object at any offset, as readers of Parquet do. Every call is a request to the bucket, so the
@@ -123,12 +166,15 @@ func (l *Lake) ReaderAt(ctx context.Context, key string) (*ReaderAt, error) {
 		return nil, fmt.Errorf("read %s in %s: %w", key, l.Name(), ErrNotFound)
 	}
 	return &ReaderAt{size: size, read: func(p []byte, off int64) (int, error) {
-		r, err := l.bucket.NewRangeReader(ctx, l.full(key), off, int64(len(p)), nil)
+		ctx, watch := silence.Start(ctx, l.silence())
+		defer watch.End()
+		b, err := l.bucket.NewRangeReader(ctx, l.full(key), off, int64(len(p)), nil)
 		if err != nil {
-			return 0, l.fail("read", key, err)
+			return 0, l.fail("read", key, watch.Explain(err))
 		}
+		r := &Reader{lake: l, key: key, r: b, watch: watch}
 		n, err := io.ReadFull(r, p)
-		if err != nil {
+		if err == io.EOF || err == io.ErrUnexpectedEOF { //nolint:errorlint // of ReadFull; others are explained
 			err = l.fail("read", key, err)
 		}
 		_ = r.Close() // nothing is lost with a reader

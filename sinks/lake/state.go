@@ -68,7 +68,7 @@ func (s *State) Get(ctx context.Context, name string) ([]byte, error) {
 }
 
 // Open opens a blob for reading. ErrNotFound if there is none of that name. The caller closes it.
-func (s *State) Open(ctx context.Context, name string) (*blob.Reader, error) {
+func (s *State) Open(ctx context.Context, name string) (*Reader, error) {
 	if err := validState(name); err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ type StateInfo struct {
 func (s *State) List(ctx context.Context, prefix string) ([]StateInfo, error) {
 	var infos []StateInfo
 	for it := s.lake.bucket.List(&blob.ListOptions{Prefix: s.lake.full(StateKey(prefix))}); ; {
-		o, err := it.Next(ctx)
+		o, err := s.lake.next(ctx, it)
 		if errors.Is(err, io.EOF) {
 			slices.SortFunc(infos, func(a, b StateInfo) int { return strings.Compare(a.Name, b.Name) })
 			return infos, nil

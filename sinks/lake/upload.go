@@ -9,6 +9,8 @@ import (
 
 	"gocloud.dev/blob"
 	"gocloud.dev/gcerrors"
+
+	"github.com/usagereport/usagereport/internal/silence"
 )
 
 // upload is an object being written: the only way in which this package writes to the bucket.
@@ -21,6 +23,7 @@ type upload struct {
 	key    string
 	w      io.WriteCloser // publishes on Close unless its context is cancelled
 	file   *os.File       // the file behind w on a file bucket
+	watch  *silence.Watch // rests between writes
 	cancel context.CancelFunc
 	closed bool
 	err    error // the first failed write: commit then aborts
@@ -38,8 +41,9 @@ func (l *Lake) upload(ctx context.Context, key, contentType string, onlyNew bool
 	if err := ctx.Err(); err != nil {
 		return nil, l.fail("write", key, err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	u := &upload{lake: l, key: key, cancel: cancel}
+	ctx, watch := silence.Start(ctx, silence.Long*l.silence())
+	watch.Rest() // what is opened makes no request before something is written
+	u := &upload{lake: l, key: key, watch: watch, cancel: watch.End}
 	opts := &blob.WriterOptions{
 		ContentType: contentType,
 		BufferSize:  8 << 20,
@@ -56,7 +60,7 @@ func (l *Lake) upload(ctx context.Context, key, contentType string, onlyNew bool
 	}
 	w, err := l.bucket.NewWriter(ctx, l.full(key), opts)
 	if err != nil {
-		cancel()
+		watch.End()
 		return nil, l.fail("write", key, err)
 	}
 	u.w = w
@@ -71,12 +75,14 @@ func (u *upload) Write(p []byte) (int, error) {
 	if u.err != nil {
 		return 0, u.err
 	}
+	u.watch.Again()
 	n, err := u.w.Write(p)
+	u.watch.Rest()
 	if err == nil && n < len(p) {
 		err = io.ErrShortWrite
 	}
 	if err != nil {
-		u.err = u.lake.fail("write", u.key, err)
+		u.err = u.lake.fail("write", u.key, u.watch.Explain(err))
 	}
 	return n, u.err
 }
@@ -99,8 +105,9 @@ func (u *upload) commit() error {
 	}
 	u.closed = true
 	defer u.cancel()
+	u.watch.Again()
 	if err := u.w.Close(); err != nil {
-		return u.lake.fail("write", u.key, err)
+		return u.lake.fail("write", u.key, u.watch.Explain(err))
 	}
 	return nil
 }
@@ -127,6 +134,7 @@ func (l *Lake) putIf(ctx context.Context, key, contentType string, data []byte, 
 		return err
 	}
 	defer u.abort()
+	u.watch.Limit(l.silence()) // there is little to store, and others wait for it
 	if _, err := u.Write(data); err != nil {
 		return err
 	}
@@ -138,9 +146,13 @@ func (l *Lake) putIf(ctx context.Context, key, contentType string, data []byte, 
 
 // get reads a small object whole.
 func (l *Lake) get(ctx context.Context, key string) ([]byte, error) {
-	data, err := l.bucket.ReadAll(ctx, l.full(key))
+	r, err := l.OpenObject(ctx, key)
 	if err != nil {
-		return nil, l.fail("read", key, err)
+		return nil, err
+	}
+	data, err := io.ReadAll(r)
+	if err := errors.Join(err, r.Close()); err != nil {
+		return nil, err
 	}
 	return data, nil
 }
@@ -164,7 +176,8 @@ func (l *Lake) copyObject(ctx context.Context, from, to, contentType string, siz
 	if size > serverCopyLimit {
 		return l.copyThrough(ctx, from, to, contentType)
 	}
-	if err := l.bucket.Copy(ctx, l.full(to), l.full(from), nil); err != nil {
+	err = silence.Do(ctx, silence.Long*l.silence(), func(ctx context.Context) error { return l.bucket.Copy(ctx, l.full(to), l.full(from), nil) })
+	if err != nil {
 		return l.fail("copy "+from+" to", to, err)
 	}
 	if l.local != nil {
@@ -175,9 +188,9 @@ func (l *Lake) copyObject(ctx context.Context, from, to, contentType string, siz
 
 // copyThrough copies an object through this process.
 func (l *Lake) copyThrough(ctx context.Context, from, to, contentType string) error {
-	r, err := l.bucket.NewReader(ctx, l.full(from), nil)
+	r, err := l.OpenObject(ctx, from)
 	if err != nil {
-		return l.fail("read", from, err)
+		return err
 	}
 	defer func() { _ = r.Close() }() // nothing is lost with a reader
 	u, err := l.upload(ctx, to, contentType, false)

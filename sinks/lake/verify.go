@@ -138,7 +138,7 @@ func (v *verification) object(ctx context.Context, key string, want ObjectInfo) 
 	hash := sha256.New()
 	n, err := io.Copy(hash, r)
 	if err := errors.Join(err, r.Close()); err != nil {
-		return v.lake.fail("read", key, err)
+		return err
 	}
 	v.mu.Lock()
 	v.report.Objects++

@@ -8,10 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"time"
 
 	"cloud.google.com/go/storage"
 	"github.com/apache/arrow/go/v17/arrow/memory"
 	"gocloud.dev/blob"
+
+	"github.com/usagereport/usagereport/internal/silence"
 )
 
 // DefaultBatchRows is the most rows of a batch when Options leave it open.
@@ -25,6 +28,9 @@ type Options struct {
 	// It is called from several goroutines, for requests that change nothing and of which nothing was used when they
 	// failed. Nil means that everything is tried once.
 	Retry func(ctx context.Context, try func(context.Context) error) error
+	// Silence is how long the service may say nothing to a request or in the midst of an answer, which is then an error that
+	// may pass; 0 means silence.Limit. How long an answer takes of which something comes is not bounded.
+	Silence time.Duration
 }
 
 // Source is a bucket to read from. It can be used by several goroutines at a time.
@@ -61,6 +67,9 @@ func New(b *blob.Bucket, name string, o Options) *Source {
 	if o.BatchRows <= 0 {
 		o.BatchRows = DefaultBatchRows
 	}
+	if o.Silence <= 0 {
+		o.Silence = silence.Limit()
+	}
 	return &Source{bucket: b, name: name, opts: o}
 }
 
@@ -79,6 +88,18 @@ func (s *Source) retry(ctx context.Context, try func(context.Context) error) err
 		return err
 	})
 	return cmp.Or(err, other)
+}
+
+// attributes looks an object up. Its errors are explained.
+func (s *Source) attributes(ctx context.Context, key string) (attrs *blob.Attributes, err error) {
+	err = silence.Do(ctx, s.opts.Silence, func(ctx context.Context) error {
+		attrs, err = s.bucket.Attributes(ctx, key)
+		return err
+	})
+	if err != nil {
+		return nil, s.wrap("open", key, err)
+	}
+	return attrs, nil
 }
 
 // Close closes the bucket that Open opened.

@@ -16,6 +16,7 @@ import (
 	"github.com/zeebo/xxh3"
 	"gocloud.dev/blob"
 
+	"github.com/usagereport/usagereport/internal/silence"
 	"github.com/usagereport/usagereport/sources"
 )
 
@@ -53,7 +54,11 @@ func (s *Source) Partitions(ctx context.Context, pattern string) ([]Partition, e
 	err = s.retry(ctx, func(ctx context.Context) error {
 		objects = nil
 		for list := s.bucket.List(&blob.ListOptions{Prefix: p.prefix()}); ; {
-			obj, err := list.Next(ctx)
+			var obj *blob.ListObject
+			err := silence.Do(ctx, s.opts.Silence, func(ctx context.Context) (err error) {
+				obj, err = list.Next(ctx)
+				return err
+			})
 			if errors.Is(err, io.EOF) {
 				return nil
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/apache/arrow/go/v17/arrow"
 
+	"github.com/usagereport/usagereport/internal/silence"
 	"github.com/usagereport/usagereport/sources"
 	"github.com/usagereport/usagereport/sources/bucket/csvsrc"
 	"github.com/usagereport/usagereport/sources/bucket/jsonlsrc"
@@ -155,9 +156,9 @@ func (s *Source) readParquet(ctx context.Context, f File, o ReadOptions, yield f
 func (s *Source) openParquet(ctx context.Context, f File) (*parquetsrc.File, error) {
 	if f.Size <= 0 {
 		err := s.retry(ctx, func(ctx context.Context) error {
-			attrs, err := s.bucket.Attributes(ctx, f.Key)
+			attrs, err := s.attributes(ctx, f.Key)
 			if err != nil {
-				return s.wrap("open", f.Key, err)
+				return err
 			}
 			f.Size = attrs.Size
 			return nil
@@ -169,11 +170,13 @@ func (s *Source) openParquet(ctx context.Context, f File) (*parquetsrc.File, err
 	var version atomic.Pointer[time.Time] // when the object was written that the first range came from
 	return parquetsrc.Open(ctx, f.Key, f.Size, func(ctx context.Context, dst []byte, off int64) error {
 		return s.retry(ctx, func(ctx context.Context) error {
+			ctx, watch := silence.Start(ctx, s.opts.Silence)
+			defer watch.End()
 			r, err := s.bucket.NewRangeReader(ctx, f.Key, off, int64(len(dst)), nil)
 			if err != nil {
-				return s.wrap("read", f.Key, err)
+				return s.wrap("read", f.Key, watch.Explain(err))
 			}
-			_, err = io.ReadFull(r, dst)
+			_, err = io.ReadFull(watched{r, watch}, dst)
 			if e := r.Close(); err == nil {
 				err = e
 			}

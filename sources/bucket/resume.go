@@ -9,6 +9,7 @@ import (
 
 	"gocloud.dev/blob"
 
+	"github.com/usagereport/usagereport/internal/silence"
 	"github.com/usagereport/usagereport/sources"
 )
 
@@ -20,8 +21,9 @@ type object struct {
 	listed File                                        // what the listing says of it; of one that was not listed the key alone
 	retry  func(try func(context.Context) error) error // with the context of the whole read
 
-	r       *blob.Reader // nil: to be opened
-	n       int64        // bytes handed over
+	r       *blob.Reader   // nil: to be opened
+	watch   *silence.Watch // over r
+	n       int64          // bytes handed over
 	size    int64
 	written time.Time
 }
@@ -37,19 +39,27 @@ func (o *object) open(ctx context.Context) error {
 		return nil
 	}
 	if o.n > 0 {
-		attrs, err := o.source.bucket.Attributes(ctx, o.key)
+		attrs, err := o.source.attributes(ctx, o.key)
 		if err != nil {
-			return o.source.wrap("open", o.key, err)
+			return err
 		}
 		if attrs.ContentEncoding != "" {
 			// What a service unpacks on the way has no ranges.
 			return fmt.Errorf("%w: read %s: %s: %w", sources.ErrUnreachable, o.source.name, o.key, errBroken)
 		}
 	}
+	ctx, watch := silence.Start(ctx, o.source.opts.Silence)
 	r, err := o.source.bucket.NewRangeReader(ctx, o.key, o.n, -1, nil)
+	watch.Rest()
 	if err != nil {
-		return o.source.wrap("open", o.key, err)
+		watch.End()
+		return o.source.wrap("open", o.key, watch.Explain(err))
 	}
+	defer func() {
+		if o.r == nil { // what is wrong with it was seen at once
+			watch.End()
+		}
+	}()
 	if o.n == 0 {
 		if o.halved(r) {
 			return errors.Join(fmt.Errorf("%w: read %s: %s: an answer of %d bytes, where the listing has %d of the same time: %w",
@@ -60,7 +70,7 @@ func (o *object) open(ctx context.Context) error {
 		_ = r.Close() // nothing was read
 		return o.source.overwritten(o.key)
 	}
-	o.r = r
+	o.r, o.watch = r, watch
 	return nil
 }
 
@@ -78,7 +88,7 @@ func (o *object) Read(p []byte) (n int, err error) {
 			return err
 		}
 		var err error
-		n, err = o.r.Read(p)
+		n, err = watched{o.r, o.watch}.Read(p)
 		o.n += int64(n)
 		if err == nil {
 			return nil
@@ -87,6 +97,7 @@ func (o *object) Read(p []byte) (n int, err error) {
 			return nil
 		}
 		_ = o.r.Close() // the error of reading is the one to tell
+		o.watch.End()
 		o.r = nil
 		if over = o.n > 0 && o.n == o.size; over || n > 0 {
 			return nil // else the next Read goes on from there
@@ -104,8 +115,22 @@ func (o *object) Close() error {
 	if o.r == nil {
 		return nil
 	}
+	defer o.watch.End()
 	if err := o.r.Close(); err != nil {
 		return o.source.wrap("close", o.key, err)
 	}
 	return nil
+}
+
+// watched reads under a watch, which rests between reads: how long rows take on their way is not the service's fault.
+type watched struct {
+	r     io.Reader
+	watch *silence.Watch
+}
+
+func (w watched) Read(p []byte) (int, error) {
+	w.watch.Again()
+	n, err := w.r.Read(p)
+	w.watch.Rest()
+	return n, w.watch.Explain(err)
 }
