@@ -60,6 +60,12 @@ func Buckets(tb testing.TB) []Bucket {
 	return all
 }
 
+// S3 returns an empty bucket of S3, or ends the test where there is no server.
+func S3(tb testing.TB) Bucket {
+	tb.Helper()
+	return newBucket(tb, "s3", envS3)
+}
+
 // ForEachBucket runs f as a subtest, named after the kind, for every kind of bucket, with an empty bucket that is
 // open until the subtest ends and is emptied then. The subtest of a kind whose server is not configured skips
 // with a reason, or fails where servers are required. Opening the URL again gives the same objects, but for mem.

@@ -36,12 +36,17 @@ func address(tb testing.TB, variable string) string {
 	if u := os.Getenv(variable); u != "" {
 		return u
 	}
-	const how = `%s is not set; start the servers with: eval "$(.ci/services start)"`
-	if required() {
-		tb.Fatalf(how, variable)
-	}
-	tb.Skipf(how, variable)
+	Missing(tb, `%s is not set; start the servers with: eval "$(.ci/services start)"`, variable)
 	return ""
+}
+
+// Missing ends a test for which something is not there: skipped, or failed where nothing may be missing.
+func Missing(tb testing.TB, format string, args ...any) {
+	tb.Helper()
+	if required() {
+		tb.Fatalf(format, args...)
+	}
+	tb.Skipf(format, args...)
 }
 
 // required reports whether a missing server is a failure.

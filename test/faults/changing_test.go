@@ -28,7 +28,7 @@ type change struct {
 // fails; and the night after publishes the same as a lake that has never seen anything but the end.
 func TestSourcesThatChange(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, true)
 	s.night(t, program{lake: "base"}, date1, time1).well(t, "the first night")
 	s.deliver(t, 2)
 	s.copyLake(t, "base", "before")

@@ -20,7 +20,7 @@ type fault struct {
 	strike  func(t *testing.T, s *site)
 	mend    func(t *testing.T, s *site) // what the wires do not undo, if there is something
 	budget  string                      // for trying again; empty: 0s
-	hasty   bool                        // the statements' time-out is a second
+	hasty   bool                        // the program bears silence for a second
 	expect  ending                      // of the night
 	exit    int                         // of one that fails
 	says    []string                    // on stderr, of one that fails
@@ -37,15 +37,24 @@ const (
 	stuck                  // what it had begun to publish is finished by the next one; until then the day before is the newest
 )
 
-func TestFaultsOfTheDatabase(t *testing.T)   { testFaults(t, databaseFaults(), false) }
-func TestFaultsOfTheDeliveries(t *testing.T) { testFaults(t, deliveryFaults(), false) }
-func TestFaultsOfTheLake(t *testing.T)       { testFaults(t, lakeFaults(), true) }
+func TestFaultsOfTheDatabase(t *testing.T)   { testFaults(t, databaseFaults(), database) }
+func TestFaultsOfTheDeliveries(t *testing.T) { testFaults(t, deliveryFaults(), deliveries) }
+func TestFaultsOfTheLake(t *testing.T)       { testFaults(t, lakeFaults(), lakes) }
 
-// testFaults lets every fault strike a night of its own, each on a copy of the lake as the first night left it; apart: at the same
-// time, each on a way of its own to the lake.
-func testFaults(t *testing.T, faults []fault, apart bool) {
+// struck is what faults strike.
+type struck int
+
+const (
+	database struck = iota
+	deliveries
+	lakes
+)
+
+// testFaults lets every fault strike a night of its own, each on a copy of the lake as the first night left it: those of deliveries
+// and lakes at the same time, each by a way of its own. Where it is not the lake that is struck, that is local.
+func testFaults(t *testing.T, faults []fault, on struck) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, on != lakes)
 	s.night(t, program{lake: "base"}, date1, time1).well(t, "the first night")
 	s.deliver(t, 2)
 	s.copyLake(t, "base", "twin")
@@ -54,7 +63,7 @@ func testFaults(t *testing.T, faults []fault, apart bool) {
 	for i, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			s := s
-			if apart {
+			if on != database {
 				t.Parallel()
 				s = s.apart(t)
 			}
@@ -172,6 +181,18 @@ func deliveryFaults() []fault {
 			strike: func(_ *testing.T, s *site) { s.events.spoil(from(is("GET", file)), 0, slow) }},
 		{name: "the right to read deliveries ends midway", expect: fails, exit: jobs.ExitConfig, says: []string{"generations", "ExpiredToken"},
 			strike: func(_ *testing.T, s *site) { s.events.spoil(from(is("GET", file)), 0, expired) }},
+		{name: "the deliveries fall silent", hasty: true, expect: fails, exit: jobs.ExitRetry, says: []string{"generations", file, "said nothing"},
+			strike: func(t *testing.T, s *site) {
+				s.events.spoil(is("GET", file), 1, first(func() { s.events.toxic(t, "timeout", "downstream", `"timeout": 0`) }))
+			}},
+		{name: "the deliveries say nothing at all", hasty: true, expect: fails, exit: jobs.ExitRetry, says: []string{"list the files of generations", "said nothing"},
+			strike: func(t *testing.T, s *site) { s.events.toxic(t, "timeout", "upstream", `"timeout": 0`) }},
+		{name: "half a delivery, and then silence", hasty: true, expect: fails, exit: jobs.ExitRetry, says: []string{"generations", file, "said nothing"},
+			strike: func(_ *testing.T, s *site) { s.events.spoil(is("GET", file), 0, silent(true)) }},
+		{name: "no delivery but silence, once", hasty: true, budget: "1m", expect: succeeds,
+			strike: func(_ *testing.T, s *site) { s.events.spoil(is("GET", file), 1, silent(false)) }},
+		{name: "half a delivery, and then silence, once", hasty: true, budget: "1m", expect: succeeds,
+			strike: func(_ *testing.T, s *site) { s.events.spoil(is("GET", file), 1, silent(true)) }},
 		{name: "the deliveries' connections end", expect: fails, exit: jobs.ExitRetry, says: []string{"generations", "connection refused"},
 			strike: func(_ *testing.T, s *site) { s.events.spoil(is("GET", file), 1, first(s.events.cut)) }},
 	}
@@ -203,6 +224,14 @@ func lakeFaults() []fault {
 			}},
 		{name: "the right to write the lake ends while staging", expect: fails, exit: jobs.ExitConfig, says: []string{"ExpiredToken", "staging/"}, holding: true,
 			strike: func(_ *testing.T, s *site) { s.lakes.spoil(from(is("PUT", "/staging/")), 0, expired) }},
+		{name: "the lake says nothing at all", hasty: true, expect: fails, exit: jobs.ExitRetry, says: []string{"lease", "said nothing"},
+			strike: func(t *testing.T, s *site) { s.lakes.toxic(t, "timeout", "downstream", `"timeout": 0`) }},
+		{name: "the lake falls silent in the midst of its state, once", hasty: true, budget: "1m", expect: succeeds,
+			strike: func(_ *testing.T, s *site) { s.lakes.spoil(is("GET", "/state/"), 1, silent(true)) }},
+		{name: "the lake falls silent in the midst of its state", hasty: true, expect: fails, exit: jobs.ExitRetry, says: []string{"state/", "said nothing"},
+			strike: func(_ *testing.T, s *site) { s.lakes.spoil(is("GET", "/state/"), 0, silent(true)) }},
+		{name: "the lake falls silent while staging", hasty: true, expect: fails, exit: jobs.ExitRetry, says: []string{"staging/", "said nothing"}, holding: true,
+			strike: func(_ *testing.T, s *site) { s.lakes.spoil(from(is("PUT", "/staging/")), 0, silent(false)) }},
 		{name: "the lake fails before the record", expect: fails, exit: jobs.ExitRetry, says: []string{"InternalError", "lease/"}, holding: true,
 			strike: func(_ *testing.T, s *site) {
 				match := from(is("PUT", "/staging/"))

@@ -10,6 +10,7 @@ import (
 
 	"gocloud.dev/blob/fileblob"
 
+	"github.com/usagereport/usagereport/internal/testservice"
 	"github.com/usagereport/usagereport/jobs"
 	"github.com/usagereport/usagereport/sinks/sinktest"
 )
@@ -19,7 +20,7 @@ func smallDisk(t *testing.T, megabytes int) string {
 	t.Helper()
 	disk := t.TempDir()
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, fmt.Sprintf("size=%dm", megabytes)); err != nil {
-		t.Skipf("mounting a small file system is not allowed here: %v", err)
+		testservice.Missing(t, "mounting a small file system is not allowed here; only root may: %v", err)
 	}
 	t.Cleanup(func() {
 		if err := syscall.Unmount(disk, syscall.MNT_DETACH); err != nil {
@@ -46,7 +47,7 @@ func fill(t *testing.T, disk string, free int64) string {
 // TestFullDisks has the program run out of space where its lake lives or where its temporary files are, at once or midway.
 func TestFullDisks(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, true)
 	twin := t.TempDir()
 	for _, night := range [][2]string{{date1, time1}, {date2, again}} {
 		s.night(t, program{lake: "l", bucket: "file://" + twin}, night[0], night[1]).well(t, "an undisturbed night")
@@ -116,7 +117,7 @@ const memoryLimit = 512 << 20
 // so little that it must end in the middle: it leaves the day before as it was.
 func TestMemory(t *testing.T) {
 	t.Parallel()
-	s := newSite(t)
+	s := newSite(t, false)
 	p := program{lake: "memory", settings: "retry: { budget: 0s }\n"}
 	s.night(t, p, date1, time1).well(t, "the first night")
 	before := snapshot(s.objects(t, p.lake), "", true)

@@ -33,7 +33,7 @@ func midway(t *testing.T, s *site, lock int, do func()) {
 		defer func() { _ = holder.Close() }()
 		for waiting := 0; waiting == 0; {
 			err := holder.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT pg_sleep(0.01)) s, pg_locks
-				WHERE locktype = 'advisory' AND NOT granted AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`).Scan(&waiting)
+				WHERE locktype = 'advisory' AND NOT granted AND objid = $1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, lock).Scan(&waiting)
 			if err != nil {
 				t.Errorf("the program did not come: %v", err)
 				return
@@ -64,6 +64,19 @@ func databaseFaults() []fault {
 			strike: func(t *testing.T, s *site) { s.pg.toxic(t, "limit_data", "downstream", `"bytes": 90000`) }},
 		{name: "PostgreSQL's connections are reset", expect: fails, exit: jobs.ExitRetry, says: []string{"app"},
 			strike: func(t *testing.T, s *site) { s.pg.toxic(t, "reset_peer", "downstream", `"timeout": 0`) }},
+		{name: "PostgreSQL's connections are reset midway", expect: fails, exit: jobs.ExitRetry, says: []string{"logins", "connection reset", "rows read so far"},
+			strike: func(t *testing.T, s *site) {
+				s.pg.armed(t)
+				midway(t, s, logins, func() { s.pg.toxic(t, "reset_peer", "downstream", `"timeout": 0`) })
+			}},
+		{name: "PostgreSQL's connections are reset midway, once", budget: "1m", expect: succeeds,
+			strike: func(t *testing.T, s *site) {
+				s.pg.armed(t)
+				midway(t, s, logins, func() {
+					s.pg.toxic(t, "reset_peer", "downstream", `"timeout": 0`)
+					time.AfterFunc(back, func() { s.pg.proxy.Toxics.ResetToxics(context.Background()) })
+				})
+			}},
 		{name: "PostgreSQL falls silent midway", hasty: true, expect: fails, exit: jobs.ExitRetry, says: []string{"logins", "time"},
 			strike: func(t *testing.T, s *site) {
 				midway(t, s, logins, func() { s.pg.toxic(t, "timeout", "downstream", `"timeout": 0`) })

@@ -22,6 +22,7 @@ import (
 
 	_ "github.com/jackc/pgx/v5/stdlib" // the sources are written with it
 	"gocloud.dev/blob"
+	"gocloud.dev/blob/fileblob"
 
 	"github.com/usagereport/usagereport/internal/testservice"
 	"github.com/usagereport/usagereport/sinks/lake"
@@ -40,12 +41,12 @@ type site struct {
 	pg, events, lakes *wire
 	db                *sql.DB      // past the wire
 	bucket            *blob.Bucket // past the wires: deliveries in events/, lakes in lakes/
-	direct            string       // its URL
+	store             *blob.Bucket // where the lakes are: this one or, of a site where nothing strikes them, a folder
+	folder            string       // that folder; empty: the bucket
 	pgURL             url.URL      // through the wire
 	s3URL             url.URL      // past the wires
 	user, password    string       // of the program in PostgreSQL
 	dir               string
-	own               []*wire // that no other site has
 	met               *met
 }
 
@@ -55,27 +56,25 @@ type met struct {
 	broken map[string][]string
 }
 
-// newSite skips the test where the servers are not there.
-func newSite(t *testing.T) *site {
+// newSite skips the test where the servers are not there, or fails it (see testservice.Missing). The lakes of a local one are in a
+// folder, which takes a fraction of the time.
+func newSite(t *testing.T, local bool) *site {
 	t.Helper()
 	s := &site{dir: t.TempDir(), met: &met{broken: map[string][]string{}}}
-	for _, b := range testservice.Buckets(t) {
-		if b.Name == "s3" {
-			s.direct = b.URL
-		}
-	}
-	if s.direct == "" {
-		t.Skip("no S3 server: USAGEREPORT_TEST_S3_URL is not set")
-	}
-	s.s3URL = parse(t, s.direct)
-	server := parse(t, s.s3URL.Query().Get("endpoint")).Host
-	s.events = newHTTPWire(t, "events", server, func(*http.Request) {})
-	s.lakes = newHTTPWire(t, "lakes", server, func(r *http.Request) { s.look(r) })
+	s.s3URL = parse(t, testservice.S3(t).URL)
 	var err error
-	if s.bucket, err = blob.OpenBucket(t.Context(), s.direct); err != nil {
+	if s.bucket, err = blob.OpenBucket(t.Context(), s.s3URL.String()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = s.bucket.Close() })
+	s.store = s.bucket
+	if local {
+		s.folder = t.TempDir()
+		if s.store, err = fileblob.OpenBucket(s.folder, &fileblob.Options{Metadata: fileblob.MetadataDontWrite, NoTempDir: true}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = s.store.Close() })
+	}
 
 	admin := testservice.Postgres(t)
 	if s.db, err = sql.Open("pgx", admin); err != nil {
@@ -83,18 +82,38 @@ func newSite(t *testing.T) *site {
 	}
 	t.Cleanup(func() { _ = s.db.Close() })
 	s.pgURL = parse(t, admin)
-	s.pg = newWire(t, "pg", s.pgURL.Host)
-	s.pgURL.Host = s.pg.address()
-	s.own = []*wire{s.pg, s.events, s.lakes}
-	s.user, s.password = strings.Trim(s.pgURL.Path, "/")+"_reader", "before"
-	s.grant(t)
-	t.Cleanup(func() { s.drop(t) })
 	for _, statement := range tables {
 		s.exec(t, statement)
 	}
+	server := parse(t, s.s3URL.Query().Get("endpoint")).Host
+	s.events = newHTTPWire(t, "events", server, func(*http.Request) {})
+	s.lakes = newHTTPWire(t, "lakes", server, func(r *http.Request) { s.look(r) })
+	s.pg = newWire(t, "pg", s.pgURL.Host)
+	s.pgURL.Host = s.pg.address()
+	s.user, s.password = strings.Trim(s.pgURL.Path, "/")+"_reader", "before"
+	s.grant(t)
+	t.Cleanup(func() { s.drop(t) })
 	s.deliver(t, 1)
-	s.exec(t, fmt.Sprintf("GRANT SELECT ON ALL TABLES IN SCHEMA public TO %q", s.user))
 	return s
+}
+
+// apart returns the same systems with ways of its own to the deliveries and to the lakes, so that these can be spoiled beside others.
+// The way to PostgreSQL is the same for all.
+func (s *site) apart(t *testing.T) *site {
+	t.Helper()
+	other := *s
+	server := parse(t, s.s3URL.Query().Get("endpoint")).Host
+	other.events = newHTTPWire(t, "events", server, func(*http.Request) {})
+	other.lakes = newHTTPWire(t, "lakes", server, func(r *http.Request) { s.look(r) })
+	return &other
+}
+
+// lakesURL returns the URL of the lakes: through the wire, or of the folder.
+func (s *site) lakesURL() string {
+	if s.folder != "" {
+		return "file://" + s.folder + "/lakes?create_dir=true"
+	}
+	return s.through(s.lakes, "lakes/")
 }
 
 func parse(t *testing.T, text string) url.URL {
@@ -137,25 +156,19 @@ func (s *site) terminate(t *testing.T) {
 // mend makes all wires well.
 func (s *site) mend(t *testing.T) {
 	t.Helper()
-	for _, w := range s.own {
+	for _, w := range []*wire{s.pg, s.events, s.lakes} {
 		w.mend(t)
 	}
 }
 
-// apart returns the same site with a way of its own to the lakes, so that it can be spoiled beside others.
-func (s *site) apart(t *testing.T) *site {
-	t.Helper()
-	other := *s
-	other.lakes = newHTTPWire(t, "lakes", parse(t, s.s3URL.Query().Get("endpoint")).Host, func(r *http.Request) { s.look(r) })
-	other.own = []*wire{other.lakes}
-	return &other
-}
-
-// through returns the URL of a folder of the bucket by way of a wire.
+// through returns the URL of a folder of the bucket by way of a wire; without one by that which the environment names.
 func (s *site) through(w *wire, folder string) string {
 	u := s.s3URL
 	q := u.Query()
-	q.Set("endpoint", "http://"+w.address())
+	q.Del("endpoint")
+	if w != nil {
+		q.Set("endpoint", "http://"+w.address())
+	}
 	q.Set("prefix", q.Get("prefix")+folder)
 	u.RawQuery = q.Encode()
 	return u.String()
@@ -167,7 +180,7 @@ type program struct {
 	bucket   string // in place of the site's, if set
 	settings string // further lines of the config
 	datasets map[string]string
-	hasty    bool // its statements' time-out is a second
+	hasty    bool // it bears silence for a second or two
 	env      []string
 	wrap     []string // in front of the command
 	limit    time.Duration
@@ -193,11 +206,13 @@ func (s *site) start(t *testing.T, p program, args ...string) outcome {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), p.limit)
 	defer cancel()
-	line := append(slices.Clone(p.wrap), binary(t))
+	line := append(slices.Clone(p.wrap), binary(t, p.hasty))
 	line = append(line, args...)
 	line = append(line, "--config", path)
 	c := exec.CommandContext(ctx, line[0], line[1:]...)
 	c.Env = append(os.Environ(), p.env...)
+	// In the URL it would be part of what the dataset is.
+	c.Env = append(c.Env, "AWS_ENDPOINT_URL_S3=http://"+s.events.address())
 	var stdout, stderr bytes.Buffer
 	c.Stdout, c.Stderr = &stdout, &stderr
 	began := time.Now()
@@ -222,14 +237,21 @@ func (o outcome) well(t *testing.T, what string) {
 	}
 }
 
-var build = sync.OnceValues(func() (string, error) {
-	path := filepath.Join(scratch, "usagereport")
-	out, err := exec.Command("go", "build", "-o", path, "github.com/usagereport/usagereport/cmd/usagereport").CombinedOutput()
+var (
+	build = sync.OnceValues(func() (string, error) { return buildWith("usagereport", "1m") })
+	hasty = sync.OnceValues(func() (string, error) { return buildWith("hasty", "2s") })
+)
+
+// buildWith builds the program, which bears so much of buckets that say nothing.
+func buildWith(name, silence string) (string, error) {
+	path := filepath.Join(scratch, name)
+	flags := "-X=github.com/usagereport/usagereport/internal/silence.limit=" + silence
+	out, err := exec.Command("go", "build", "-ldflags", flags, "-o", path, "github.com/usagereport/usagereport/cmd/usagereport").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the program: %w\n%s", err, out)
 	}
 	return path, nil
-})
+}
 
 var scratch string // of the test binary
 
@@ -249,9 +271,13 @@ func TestMain(m *testing.M) {
 }
 
 // binary returns the path of the program.
-func binary(t *testing.T) string {
+func binary(t *testing.T, soon bool) string {
 	t.Helper()
-	path, err := build()
+	of := build
+	if soon {
+		of = hasty
+	}
+	path, err := of()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -262,13 +288,13 @@ func binary(t *testing.T) string {
 func (s *site) copyLake(t *testing.T, from, to string) {
 	t.Helper()
 	from, to = "lakes/"+from+"/", "lakes/"+to+"/"
-	for it := s.bucket.List(&blob.ListOptions{Prefix: from}); ; {
+	for it := s.store.List(&blob.ListOptions{Prefix: from}); ; {
 		o, err := it.Next(t.Context())
 		if errors.Is(err, io.EOF) {
 			return
 		}
 		if err == nil {
-			err = s.bucket.Copy(t.Context(), to+strings.TrimPrefix(o.Key, from), o.Key, nil)
+			err = s.store.Copy(t.Context(), to+strings.TrimPrefix(o.Key, from), o.Key, nil)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -279,7 +305,7 @@ func (s *site) copyLake(t *testing.T, from, to string) {
 // objects returns the objects of a lake by key, but for those of the lease.
 func (s *site) objects(t *testing.T, name string) map[string][]byte {
 	t.Helper()
-	all := sinktest.Dump(t, s.bucket, "lakes/"+name+"/")
+	all := sinktest.Dump(t, s.store, "lakes/"+name+"/")
 	for key := range all {
 		if strings.HasPrefix(key, "lease/") {
 			delete(all, key)
@@ -309,7 +335,7 @@ func snapshot(objects map[string][]byte, date string, whole bool) map[string][]b
 // openLake opens a lake past the wires.
 func (s *site) openLake(t *testing.T, name string) *lake.Lake {
 	t.Helper()
-	l, err := lake.New(s.bucket, "direct", "lakes/"+name)
+	l, err := lake.New(s.store, "direct", "lakes/"+name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +365,7 @@ func (s *site) look(r *http.Request) {
 func (s *site) read(name string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 	defer cancel()
-	l, err := lake.New(s.bucket, "direct", "lakes/"+name)
+	l, err := lake.New(s.store, "direct", "lakes/"+name)
 	if err != nil {
 		return err
 	}
@@ -356,7 +382,7 @@ func (s *site) read(name string) error {
 	}
 	var wrong []string
 	for _, o := range manifest.Objects {
-		data, err := s.bucket.ReadAll(ctx, "lakes/"+name+"/"+o.Key)
+		data, err := s.store.ReadAll(ctx, "lakes/"+name+"/"+o.Key)
 		if err != nil || fmt.Sprintf("%x", sha256.Sum256(data)) != o.SHA256 {
 			wrong = append(wrong, fmt.Sprintf("%s (%v)", o.Key, err))
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/xml"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -75,6 +76,15 @@ func (w *wire) toxic(t *testing.T, kind, stream, attributes string) {
 	text := fmt.Sprintf(`{"type": %q, "stream": %q, "attributes": {%s}}`, kind, stream, attributes)
 	if _, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
 		t.Errorf("toxic %s: %v", kind, err)
+	}
+}
+
+// armed has connections that begin from now on end with a reset, whenever they do: one that a toxic ends later would be closed in
+// good order.
+func (w *wire) armed(t *testing.T) {
+	const text = `{"name": "armed", "type": "reset_peer", "stream": "downstream", "toxicity": 0, "attributes": {"timeout": 0}}`
+	if _, err := w.proxy.Toxics.AddToxicJson(strings.NewReader(text)); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -169,6 +179,26 @@ func half(promiseAll bool) handler {
 		if promiseAll {
 			panic(http.ErrAbortHandler)
 		}
+	}
+}
+
+// silent sends the headers and the first half of the object, or nothing at all, and then nothing more until whoever asks goes.
+func silent(midway bool) handler {
+	return func(w http.ResponseWriter, r *http.Request, server http.Handler) {
+		if midway {
+			whole := httptest.NewRecorder()
+			server.ServeHTTP(whole, r)
+			for name, values := range whole.Header() {
+				w.Header()[name] = values
+			}
+			w.WriteHeader(whole.Code)
+			body := whole.Body.Bytes()
+			_, _ = w.Write(body[:len(body)/2]) // whoever asked may have gone
+			_ = http.NewResponseController(w).Flush()
+		} else if _, err := io.Copy(io.Discard, r.Body); err != nil { // only then the server notices that the client goes
+			return
+		}
+		<-r.Context().Done()
 	}
 }
 
