@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -63,7 +64,7 @@ func TestALeakIsFound(t *testing.T) {
 		"none": {"", 0}, "panic": {"", 2}, "panic with the config": {"", 2},
 		"log": {"shows", 0}, "log in base64": {"shows", 0}, "file": {"writes", 0}, "webhook": {"tells literal", 0}, "panic with it": {"shows", 2},
 	} {
-		h.env = append(env[:len(env):len(env)], "LEAK="+leak)
+		h.env = slices.Concat(env, []string{"LEAK=" + leak})
 		stdout, stderr, code := h.run(t, "run", "--config", config, "--date", "2026-03-11")
 		if code != want.exit || strings.Contains(stderr, "panic: ") != strings.HasPrefix(leak, "panic") {
 			t.Errorf("%s: exit code %d, want %d\n%s", leak, code, want.exit, stderr)

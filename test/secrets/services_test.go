@@ -91,8 +91,9 @@ func (s *service) visitor(t *testing.T) *visitor {
 	return &visitor{&http.Client{Jar: jar, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}, s}
 }
 
-// fetch asks for something, checks the status, and keeps the answer to be looked at. Cookies are the visitor's own.
-func (v *visitor) fetch(t *testing.T, want int, method, path, key string, form url.Values) *http.Response {
+// fetch asks for something, checks the status, and keeps the answer to be looked at. Cookies are the visitor's own. It
+// returns where the answer leads.
+func (v *visitor) fetch(t *testing.T, want int, method, path, key string, form url.Values) (location string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, v.service.at+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -123,7 +124,7 @@ func (v *visitor) fetch(t *testing.T, want int, method, path, key string, form u
 	answer.Header.Del("Set-Cookie")
 	_ = answer.Header.Write(&v.service.out) // to memory
 	v.service.out.Write(body)
-	return answer
+	return answer.Header.Get("Location")
 }
 
 // TestServe asks the admin server for everything: with keys that work, that are revoked, that were never made, and that stand where
@@ -172,7 +173,7 @@ func TestServe(t *testing.T) {
 	person.fetch(t, 404, http.MethodGet, "/runs/nonsense", "", nil)
 	person.fetch(t, 303, http.MethodPost, "/signout", "", url.Values{})
 	other := s.visitor(t)
-	to, err := other.fetch(t, 303, http.MethodGet, "/signin/oidc", "", nil).Location()
+	to, err := url.Parse(other.fetch(t, 303, http.MethodGet, "/signin/oidc", "", nil))
 	if err != nil {
 		t.Fatal(err)
 	}
