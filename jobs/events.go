@@ -86,6 +86,7 @@ func (e *eventSet) readAll(ctx context.Context) error {
 // readFiles reads the partitions that are new or whose files changed.
 func (e *eventSet) readFiles(ctx context.Context) (kept []*run, err error) {
 	source := e.in.buckets[e.cfg.Source]
+	listed := e.night.Now()
 	partitions, err := source.Partitions(ctx, e.cfg.Path)
 	if err != nil {
 		return nil, fmt.Errorf("list the files of %s: %w", e.def.Name, err)
@@ -129,7 +130,21 @@ func (e *eventSet) readFiles(ctx context.Context) (kept []*run, err error) {
 		newest := wanted[len(wanted)-1].Files
 		e.noteFile(ctx, newest[len(newest)-1])
 	}
+	for i := range wanted {
+		if fresh(wanted[i].Files, listed) {
+			wanted[i].Fingerprint += "?" // so that it is not that of the next night
+		}
+	}
 	return kept, parallel(ctx, wanted, e.readPartition)
+}
+
+// fileGrain is how far apart two writes may be that leave a file with the same time: stores keep whole seconds, some of them two.
+const fileGrain = 2 * time.Second
+
+// fresh says whether one of the files was written just when they were listed. It may be written once more within the same tick, to the
+// same size, and look as it did.
+func fresh(files []bucket.File, listed time.Time) bool {
+	return slices.ContainsFunc(files, func(f bucket.File) bool { return listed.Sub(f.ModTime).Abs() <= fileGrain })
 }
 
 // warnOfFiles tells when there are no files at all, and when files that the night before read are there no more: a folder
