@@ -20,6 +20,7 @@ type change struct {
 	on       string                      // the delivery whose reading it comes before; empty: in the midst of PostgreSQL
 	do       func(t *testing.T, s *site) // the change
 	isolated bool                        // the night sees nothing of it
+	seen     bool                        // the night, which then tries again, sees all of it
 	fails    bool                        // the night
 	exit     int                         // of one that fails
 }
@@ -40,6 +41,9 @@ func TestSourcesThatChange(t *testing.T) {
 			name := fmt.Sprint("change-", i)
 			s.copyLake(t, "base", name)
 			p := program{lake: name, settings: "retry: { budget: 0s }\n"}
+			if c.seen {
+				p.settings = "retry: { budget: 1m }\n"
+			}
 			if c.on == "" {
 				midway(t, s, audit, func() { c.do(t, s) })
 			} else {
@@ -59,6 +63,11 @@ func TestSourcesThatChange(t *testing.T) {
 				same(t, "the night that did not see the change", before, snapshot(s.objects(t, name), date2, true))
 			}
 			s.mend(t)
+			if c.seen {
+				late := program{lake: name + "-late"}
+				s.night(t, late, date2, again).well(t, "a fresh lake after the change")
+				same(t, "the night that saw the change", snapshot(s.objects(t, late.lake), date2, false), snapshot(s.objects(t, name), date2, false))
+			}
 
 			// The night after, and one that reads all of it for the first time.
 			s.night(t, p, date3, time3).well(t, "the night after")
@@ -85,6 +94,12 @@ func changes() []change {
 			do: func(t *testing.T, s *site) {
 				s.exec(t, `BEGIN; DELETE FROM audit_events; INSERT INTO audit_events SELECT 'b' || n, 'w1',
 					timestamptz '2026-03-10 00:00Z' + n * interval '1 minute', 'member.added', 'u' || n FROM generate_series(1, 30) n; COMMIT`)
+			}},
+		{name: "rows change in PostgreSQL, and it ends the sessions", seen: true,
+			do: func(t *testing.T, s *site) {
+				s.exec(t, `UPDATE members SET user_name = 'Someone'`)
+				s.exec(t, `INSERT INTO logins VALUES ('l-newer', 'w1', 'u1', '2026-03-10 13:00Z')`)
+				s.terminate(t)
 			}},
 		{name: "a file is replaced between the listing and its reading", on: delivery,
 			do: func(t *testing.T, s *site) { s.put(t, delivery, generations(5600, 9600)) }},

@@ -112,7 +112,7 @@ func visible(t *testing.T, dir string) map[string][]byte {
 
 const memoryLimit = 512 << 20
 
-// TestMemory runs a night of six hundred thousand rows of a kilobyte, which is more than 512 MiB, with so much memory: the kernel
+// TestMemory runs a night of three hundred thousand rows of two kilobytes, which is more than 512 MiB, with so much memory: the kernel
 // refuses the program more than that of data, which is all that it may write to, resident or not. Before it goes the same night with
 // so little that it must end in the middle: it leaves the day before as it was.
 func TestMemory(t *testing.T) {
@@ -156,14 +156,14 @@ func TestMemory(t *testing.T) {
 	s.start(t, p, "verify").well(t, "verify")
 }
 
-// manyRows is a query of so many rows, each of them a kilobyte.
+// manyRows is a query of so many rows, each of them two kilobytes.
 const (
-	rows     = 600_000
+	rows     = 300_000
 	manyRows = `SELECT md5(n::text) AS event_id, 'w' || n % 3 + 1 AS workspace_id, 'u' || n % 60 AS user_id,
-	timestamptz '2026-03-08 00:00Z' + n * interval '0.4 s' AS created_at, 'Text' AS generation_type, 'API' AS generation_feature,
-	'/v1/agents/' || n % 97 || '/run?' || repeat('x', 1000) AS api_path
-	FROM generate_series(0, 599999) n WHERE :from <= timestamptz '2026-03-08 00:00Z' + n * interval '0.4 s'
-	AND :to > timestamptz '2026-03-08 00:00Z' + n * interval '0.4 s'`
+	timestamptz '2026-03-08 00:00Z' + n * interval '0.8 s' AS created_at, 'Text' AS generation_type, 'API' AS generation_feature,
+	'/v1/agents/' || n % 97 || '/run?' || repeat('x', 2000) AS api_path
+	FROM generate_series(0, 299999) n WHERE :from <= timestamptz '2026-03-08 00:00Z' + n * interval '0.8 s'
+	AND :to > timestamptz '2026-03-08 00:00Z' + n * interval '0.8 s'`
 )
 
 // withMemory is a command that runs another with so much memory.

@@ -245,7 +245,7 @@ var (
 // buildWith builds the program, which bears so much of buckets that say nothing.
 func buildWith(name, silence string) (string, error) {
 	path := filepath.Join(scratch, name)
-	flags := "-X=github.com/usagereport/usagereport/internal/silence.limit=" + silence
+	flags := "-s -w -X=github.com/usagereport/usagereport/internal/silence.limit=" + silence
 	out, err := exec.Command("go", "build", "-ldflags", flags, "-o", path, "github.com/usagereport/usagereport/cmd/usagereport").CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("build the program: %w\n%s", err, out)

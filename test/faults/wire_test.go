@@ -141,6 +141,12 @@ func from(match func(*http.Request) bool) func(*http.Request) bool {
 	}
 }
 
+// second matches what match matches, but for the first request: of a delivery that is for its columns alone, whose failure is no matter.
+func second(match func(*http.Request) bool) func(*http.Request) bool {
+	var met atomic.Int64
+	return func(r *http.Request) bool { return match(r) && met.Add(1) > 1 }
+}
+
 // is matches requests of a method for keys that hold a text.
 func is(method, key string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
