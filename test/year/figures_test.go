@@ -73,7 +73,7 @@ func (y *year) bounded(t *testing.T) {
 		}
 		for folder, most := range map[string]int{
 			"staging": 0, "access": retention["access"] + 1, "quarantine": retention["quarantine"] + 1,
-			"lease": 20,                          // the records of the last run; the next one deletes them
+			"lease": 20,                           // the records of the last run; the next one deletes them
 			"runs":  4 * (retention["runs"] + 10), // a record and three reports of each run, also of those that failed
 		} {
 			if got := f.lived.folders[folder].objects; got > most {
