@@ -175,7 +175,7 @@ func deliveryFaults() []fault {
 			strike: func(_ *testing.T, s *site) { s.events.spoil(second(is("GET", file)), 1, half(false)) }},
 		{name: "the deliveries' connections end, and come back", budget: "1m", expect: succeeds,
 			strike: func(t *testing.T, s *site) {
-				s.events.spoil(second(is("GET", file)), 1, first(func() { s.events.pause(t) }))
+				s.events.spoil(second(is("GET", file)), 1, first(func() { s.events.pause(t, back) }))
 			}},
 		{name: "deliveries are refused for a moment", expect: succeeds,
 			strike: func(_ *testing.T, s *site) { s.events.spoil(second(is("GET", file)), 2, slow) }},
@@ -210,7 +210,7 @@ func lakeFaults() []fault {
 			strike: func(_ *testing.T, s *site) { s.lakes.spoil(is("PUT", "/logs/"), 2, slow) }},
 		{name: "the lake's connections end while staging, and come back", budget: "1m", expect: succeeds,
 			strike: func(t *testing.T, s *site) {
-				s.lakes.spoil(is("PUT", "/staging/"), 1, first(func() { s.lakes.pause(t) }))
+				s.lakes.spoil(is("PUT", "/staging/"), 1, first(func() { s.lakes.pause(t, shortly) }))
 			}},
 		{name: "the lake fails once while objects come to their places", budget: "1m", expect: succeeds,
 			strike: func(_ *testing.T, s *site) {

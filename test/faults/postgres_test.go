@@ -90,7 +90,7 @@ func databaseFaults() []fault {
 
 		// What ends within the budget.
 		{name: "PostgreSQL cannot be reached for a while", budget: "1m", expect: succeeds,
-			strike: func(t *testing.T, s *site) { s.pg.pause(t) }},
+			strike: func(t *testing.T, s *site) { s.pg.pause(t, back) }},
 		{name: "PostgreSQL is cut off in the middle of a dataset, once", budget: "1m", expect: succeeds,
 			strike: func(t *testing.T, s *site) {
 				s.pg.toxic(t, "limit_data", "downstream", `"bytes": 90000`)

@@ -94,8 +94,11 @@ func (w *wire) cut() { w.proxy.Stop() }
 // back is when a server that went away comes back: after a program that does not try again has given up.
 const back = 700 * time.Millisecond
 
+// shortly is before the shortest of pauses that a service's client makes, in all likelihood: they are chance.
+const shortly = 10 * time.Millisecond
+
 // pause ends all connections, and refuses new ones for a while.
-func (w *wire) pause(t *testing.T) {
+func (w *wire) pause(t *testing.T, back time.Duration) {
 	w.cut()
 	w.back = time.AfterFunc(back, func() {
 		if err := w.proxy.Start(); err != nil && err != toxiproxy.ErrProxyAlreadyStarted { //nolint:errorlint // it is returned as it is
