@@ -237,7 +237,8 @@ func (c *Company) object(name string) string {
 	return filepath.Join(c.dir, EventsDir, filepath.FromSlash(name))
 }
 
-// writeObject puts a file into the bucket.
+// writeObject puts a file into the bucket, with the time of its delivery: one that was written just before a run is read
+// once more by the next.
 func (c *Company) writeObject(name string, data []byte) error {
 	path := c.object(name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -246,5 +247,8 @@ func (c *Company) writeObject(name string, data []byte) error {
 	if _, err := os.Lstat(path); err != nil {
 		c.counts.Files++
 	}
-	return os.WriteFile(path, data, 0o644)
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		return err
+	}
+	return os.Chtimes(path, c.now, c.now)
 }
