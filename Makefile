@@ -31,7 +31,7 @@ test: ## run the tests; with the real servers, where `make services` has started
 
 .PHONY: race
 race: ## run the tests with the race detector and with Arrow's assertions
-	$(WITH_SERVICES) go test -race -tags=assert -timeout 20m $$(go list ./... | grep -v '/demo$$')
+	$(WITH_SERVICES) go test -race -tags=assert -timeout 20m $$(go list ./... | grep -vE '/demo$$|/test/')
 
 .PHONY: lint
 lint: ## run the linters, the layer rules among them
