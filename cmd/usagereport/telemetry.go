@@ -78,7 +78,12 @@ func (t *telemetry) warn(err error) {
 	if err == nil {
 		return
 	}
-	text := anyURL.ReplaceAllString(answer.ReplaceAllString(err.Error(), ""), "the endpoint")
+	t.log.Warn("telemetry not sent", "error", withoutSecrets(err.Error()))
+}
+
+// withoutSecrets takes addresses, answers and the headers of the environment out of an error text.
+func withoutSecrets(text string) string {
+	text = anyURL.ReplaceAllString(answer.ReplaceAllString(text, ""), "the endpoint")
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS", "OTEL_EXPORTER_OTLP_METRICS_HEADERS"} {
 		for header := range strings.SplitSeq(os.Getenv(name), ",") {
 			if _, value, ok := strings.Cut(header, "="); ok && strings.TrimSpace(value) != "" {
@@ -86,13 +91,13 @@ func (t *telemetry) warn(err error) {
 			}
 		}
 	}
-	t.log.Warn("telemetry not sent", "error", text)
+	return text
 }
 
 // What libraries quote: the URL of an endpoint, and what that answered.
 var (
 	anyURL = regexp.MustCompile(`https?://[^\s"]+`)
-	answer = regexp.MustCompile(`(?s) \(body: .*`)
+	answer = regexp.MustCompile(`(?s):? \(?body: .*`) // "… (body: x)", and after retries "…: body: x"
 )
 
 // begin starts the span of a run. A Night that it is given has its stages become spans, too.

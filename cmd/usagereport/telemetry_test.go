@@ -171,3 +171,18 @@ func checkSpans(t *testing.T, spans []*tracepb.Span) (root *tracepb.Span) {
 	}
 	return root
 }
+
+// The libraries quote addresses and answers, each in a way of its own.
+func TestTelemetryErrorsWithoutSecrets(t *testing.T) {
+	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "authorization=hush")
+	for text, want := range map[string]string{
+		`Post "https://u:hush@collector.example/hush/v1/traces": dial tcp: connection refused`:                `Post "the endpoint": dial tcp: connection refused`,
+		"failed to send to https://collector.example/hush: 403 Forbidden (body: you sent\nhush)":              "failed to send to the endpoint 403 Forbidden",
+		"context deadline exceeded: retry-able request failure: body: POST /hush/v1/traces\nAuthorization: x": "context deadline exceeded: retry-able request failure",
+		"the header hush is refused": "the header REDACTED is refused",
+	} {
+		if got := withoutSecrets(text); got != want {
+			t.Errorf("%q\ngot  %q\nwant %q", text, got, want)
+		}
+	}
+}
